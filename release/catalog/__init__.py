@@ -1,0 +1,1 @@
+"""What things are called: versions, channels, boards, artifacts, names. Pure values."""

@@ -1,0 +1,93 @@
+"""Every error humpyard raises on purpose. The families answer one question: what now?
+
+HumpyardError
+├── InputError            what we were given is wrong; never retry       exit 1
+├── RefusedError          a rule or a check said no; tell a human        exit 1
+│   └── NotVerifiedError  a signature, hash or proof does not hold
+├── UnavailableError      it may work later; retry                       exit 3
+│   └── StorageFullError  no space left; free some, then run again
+└── ToolError             a program or its environment failed            exit 4
+    └── ToolMissingError  the program is not installed
+
+Leaves live beside the code that raises them. Mistakes of the programmer are ``RuntimeError`` and
+``ValueError``, outside this tree. "Could not verify" is a kind of "not verified".
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+
+class HumpyardError(Exception):
+    """Base of the tree. ``message`` says where, what was expected, what was found."""
+
+    exit_code: ClassVar[int] = 4
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        """``hint`` says what a person can do about it; it is printed on a line of its own."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(HumpyardError):
+    """What we were given is wrong. The same input fails again: never retry."""
+
+    exit_code = 1
+
+
+class RefusedError(HumpyardError):
+    """A rule said no. A human decides what happens next."""
+
+    exit_code = 1
+
+
+class NotVerifiedError(RefusedError):
+    """A signature, a hash or a proof does not hold, or could not be checked."""
+
+
+class UnavailableError(HumpyardError):
+    """Something we depend on does not answer, or not now. Trying again may help."""
+
+    exit_code = 3
+
+
+class StorageFullError(UnavailableError):
+    """No space left where we write. Nothing was published; run again after making room."""
+
+
+class ToolError(HumpyardError):
+    """A program, or the environment it needs, failed."""
+
+    exit_code = 4
+
+
+class ToolMissingError(ToolError):
+    """A program is not installed."""
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the ``OSError``s of reading or writing ``path`` into this tree.
+
+    Raises:
+        StorageFullError: ENOSPC or EDQUOT.
+        InputError: the path is missing, of the wrong kind, or may not be opened.
+        UnavailableError: any other ``OSError`` (EIO, ESTALE, ...).
+    """
+    try:
+        yield
+    except OSError as error:
+        where = error.filename if error.filename is not None else path
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise StorageFullError(
+                f"{where}: no space left while writing",
+                hint="free some space, then run the same command again",
+            ) from error
+        if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
+            raise InputError(f"{where}: {error.strerror}") from error
+        raise UnavailableError(f"{where}: {error.strerror or error}") from error

@@ -1,0 +1,26 @@
+"""What every test shares: a scrubbed environment and the reference data beside the checkout."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_SCRUBBED = ("AWS_", "GNUPGHOME", "HUMPYARD_", "PREFECT_", "GPG_AGENT_INFO")
+for _name in list(os.environ):
+    if _name.startswith(_SCRUBBED):
+        del os.environ[_name]
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The reference data. Skips where it is missing, fails there when ``CI=true``."""
+    if not SHARED.is_dir():
+        reason = f"reference data not found at {SHARED}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return SHARED
