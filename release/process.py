@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,15 @@ DEFAULT_TIMEOUT = 600.0
 """Seconds after which a program is killed."""
 
 _INHERITED = ("PATH", "HOME", "TMPDIR")
+_SYSTEM_PROGRAMS = ":/usr/sbin:/sbin"  # where Debian keeps mke2fs; not in the PATH of its users
+_PACKAGES = {
+    "debugfs": "e2fsprogs",
+    "dumpe2fs": "e2fsprogs",
+    "e2fsck": "e2fsprogs",
+    "gpg": "gnupg",
+    "gpgconf": "gnupg",
+    "mke2fs": "e2fsprogs",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +52,24 @@ def run(
     """
     command = [str(argument) for argument in argv]
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    try:
-        done = subprocess.run(
-            command,
-            input=stdin,
-            capture_output=True,
-            check=False,
-            env={**inherited, "LC_ALL": "C", **(environment or {})},
-            cwd=cwd,
-            timeout=timeout,
-        )
-    except FileNotFoundError as error:
+    inherited["PATH"] = inherited.get("PATH", "/usr/bin:/bin") + _SYSTEM_PROGRAMS
+    variables = {**inherited, "LC_ALL": "C", **(environment or {})}
+    program = shutil.which(command[0], path=variables["PATH"])
+    if program is None:
         raise ToolMissingError(
             f"{command[0]}: this program is not installed",
             hint=f"install it (on Debian: apt-get install {debian_package(command[0])})",
-        ) from error
+        )
+    try:
+        done = subprocess.run(
+            [program, *command[1:]],
+            input=stdin,
+            capture_output=True,
+            check=False,
+            env=variables,
+            cwd=cwd,
+            timeout=timeout,
+        )
     except subprocess.TimeoutExpired as error:
         raise UnavailableError(f"{shlex.join(command)}: no end after {timeout:g} s, killed") from error
     if done.returncode != 0:
@@ -67,4 +80,4 @@ def run(
 
 def debian_package(program: str) -> str:
     """The Debian 12 package that holds ``program``, as far as humpyard needs any."""
-    return {"gpg": "gnupg", "gpgconf": "gnupg", "mke2fs": "e2fsprogs"}.get(program, program)
+    return _PACKAGES.get(program, program)

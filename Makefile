@@ -1,0 +1,55 @@
+# One door for everything. `make setup` is part of each target and is quick when nothing changed.
+SHELL := /bin/sh
+BIN := .venv/bin
+DEMO ?= demo
+COVERAGE_FLOOR := 85
+
+export UV_LINK_MODE ?= copy
+# Prefect asks its makers nothing and tells them nothing.
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+
+.PHONY: help setup setup-test demo test lint types fmt ci bench proto lock clean
+
+help:  ## what the targets do
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+setup:  ## make .venv/bin/humpyard, from the lock file
+	@tools/setup
+
+setup-test:
+	@tools/setup test
+
+demo: setup  ## the whole line once, on images built from this machine's files, into ./demo
+	@$(BIN)/python -m flows.demo --out $(DEMO)
+
+test: setup-test  ## every test, with branch coverage and its floor
+	@$(BIN)/pytest --cov --cov-report=term --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
+
+lint: setup  ## ruff, layers, spelling
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/codespell release flows tests templates docs tools *.md Makefile
+
+types: setup  ## mypy, strict, tests included
+	@$(BIN)/mypy
+
+fmt: setup  ## what ruff can mend by itself
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+ci: lint types test  ## what .ci/run runs
+
+bench: setup  ## payload sizes and speed beside public tools, as ratios within one run
+	@$(BIN)/python -m tools.bench
+
+proto: setup  ## regenerate the manifest's Python from update_metadata.proto
+	@$(BIN)/python -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. release/payload/update_metadata.proto
+
+lock:  ## resolve pyproject.toml anew into requirements.lock
+	@.bootstrap/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
+	    --no-annotate --python-version 3.11 --group dev pyproject.toml -o requirements.lock
+
+clean:  ## remove what the targets made
+	@rm -rf .venv .bootstrap build dist $(DEMO) .coverage .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,158 @@
+"""One frozen Settings, from ``humpyard.toml`` and the environment. Key URIs and names, no secrets.
+
+Only ``release.wiring`` reads it. Every option may be overridden by an environment variable with the
+prefix ``HUMPYARD_``, sections joined by two underscores: ``HUMPYARD_STORE__URL=s3://bucket/prefix``.
+Relative paths count from the directory of the file.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from release.catalog.naming import NamingScheme
+from release.errors import InputError, storage_errors
+
+SETTINGS_FILE = "humpyard.toml"
+
+
+def _full_fingerprint(text: str) -> str:
+    if not re.fullmatch(r"[0-9A-F]{40}", text):
+        raise ValueError("expected a full OpenPGP fingerprint: 40 upper-case hexadecimal digits")
+    return text
+
+
+Fingerprint = Annotated[str, AfterValidator(_full_fingerprint)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StoreSettings(_Section):
+    """Where releases, pointers and the ledger live."""
+
+    url: str = "file:mirror"
+    """``file:DIRECTORY`` or ``s3://BUCKET/PREFIX``. S3 credentials come from boto3's own chain."""
+    s3_endpoint: str | None = None
+    s3_region: str | None = None
+
+
+class ImageSettings(_Section):
+    """Who signs image sets."""
+
+    keys: tuple[Path, ...] = ()
+    """Files with the build system's OpenPGP public keys."""
+    signers: tuple[Fingerprint, ...] = ()
+    """Primary keys whose signatures count. Empty means nobody's do."""
+
+
+class PayloadSettings(_Section):
+    """How payloads are made and signed."""
+
+    profile: str = "flatcar"
+    signers: tuple[str, ...] = ()
+    """Private keys as URIs, in slot order; the last one is what today's clients check (version 2)."""
+    keys: tuple[Path, ...] = ()
+    """Public halves (SPKI PEM) that a signature must verify with before it is used."""
+    workers: int = Field(default=2, ge=1, le=256)
+
+
+class OpenPgpSettings(_Section):
+    """The pipeline's own OpenPGP key: signs files, ``release.json`` and ledger entries."""
+
+    signer: Fingerprint | None = None
+    home: Path | None = None
+    """A GnuPG home that holds the secret key. None: ``secret_keys`` in a short-lived home."""
+    secret_keys: tuple[Path, ...] = ()
+    """Files with secret keys, for development only."""
+    keys: tuple[Path, ...] = ()
+    """Files with the public keys of the pipeline and of everyone the policy names."""
+
+
+class PagesSettings(_Section):
+    """The release pages."""
+
+    base_url: str | None = None
+    """Where the pages are served from, with a trailing slash; needed for absolute links in feeds."""
+    templates: Path | None = None
+    """Templates that take the place of the built-in ones, file by file."""
+
+
+class Settings(BaseSettings):
+    """Everything a product decides about its pipeline that is not a secret and not policy."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="HUMPYARD_", env_nested_delimiter="__"
+    )
+
+    product: str = Field(min_length=1, max_length=100)
+    policy: Path = Path("policy.toml")
+    """Read once, when the ledger is opened; after that the copy in the store is in force."""
+    work: Path = Path("work")
+    """Scratch space: several times the size of an image per candidate."""
+    changelog: Path | None = None
+    """Directory with ``security``, ``bugfixes``, ``changes``, ``updates`` fragments."""
+    store: StoreSettings = StoreSettings()
+    image: ImageSettings = ImageSettings()
+    payload: PayloadSettings = PayloadSettings()
+    openpgp: OpenPgpSettings = OpenPgpSettings()
+    pages: PagesSettings = PagesSettings()
+    naming: NamingScheme = NamingScheme()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes before the file; nothing else is read."""
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+
+def load_settings(path: Path) -> Settings:
+    """Read ``path`` and the environment.
+
+    Raises:
+        InputError: missing, not TOML, an unknown option, or a value of the wrong form; says which.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"{path}: no settings here",
+            hint="run `humpyard init` to make some, or name the file with --settings",
+        )
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    try:
+        with storage_errors(path):
+            return FromFile()
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not TOML: {error}") from error
+    except ValidationError as error:
+        raise InputError(f"{path}: {_faults(error)}") from error
+
+
+def _faults(error: ValidationError) -> str:
+    return "; ".join(_fault(detail) for detail in error.errors(include_url=False, include_context=False))
+
+
+def _fault(detail: Mapping[str, object]) -> str:
+    location = detail["loc"]
+    where = ".".join(str(part) for part in location) if isinstance(location, tuple) else str(location)
+    return f"{where or 'settings'}: {detail['msg']} (found {detail['input']!r})"
