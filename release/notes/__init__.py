@@ -1,1 +1,1 @@
-"""..."""
+"""Release notes: changelog fragments in, one Markdown text out."""

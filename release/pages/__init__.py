@@ -1,1 +1,1 @@
-"""..."""
+"""Pages, feeds and data files of a release site, rendered from values alone."""

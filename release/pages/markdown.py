@@ -1,0 +1,133 @@
+"""Release notes to HTML that is safe to put on a page, whoever wrote them.
+
+Two separate problems, two layers. *Nothing is lost*: the text is normalised for Python-Markdown and its
+handling of raw HTML is taken out, so that ``SELINUX=<yes|no>`` is read as text. *Nothing acts*: what comes
+out goes through nh3 with a short list of elements; links lead to http, https or mail addresses or they
+are no links. Pictures become links, since a page loads nothing from elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from xml.etree.ElementTree import Element
+
+import nh3
+from markdown import Markdown
+from markdown.extensions import Extension
+from markdown.treeprocessors import Treeprocessor
+from markupsafe import Markup
+
+from release.errors import InputError
+from release.notes.characters import FORBIDDEN
+from release.pages.normalise import normalise
+
+NOTES_LIMIT = 1 << 20
+"""Characters of Markdown on one page. The longest of Flatcar's 540 notes has 120,693."""
+
+BRACKET_LIMIT = 200
+"""Brackets open at once in one paragraph; the time to read them grows with their square."""
+
+TOP_HEADING = 3
+"""The level that the outermost heading of the notes gets: below the page's and the section's."""
+
+ID_PREFIX = "rn-"
+"""What ids that come from notes begin with, so that they meet none of the page's own."""
+
+_TAGS = set(
+    "a blockquote br code em h3 h4 h5 h6 hr li ol p pre strong table tbody td th thead tr ul".split()
+)
+_HEADING = re.compile(r"h([1-6])")
+_LINK = re.compile(r"(?:https?://[^/\\\s]|mailto:[^/\\\s])\S*", re.IGNORECASE | re.ASCII)
+_PLACEHOLDER = re.compile("\x02[^\x03]*\x03")
+
+
+def to_html(text: str) -> Markup:
+    """Render Markdown. Headings are moved to ``TOP_HEADING`` and below and get ids with ``ID_PREFIX``.
+
+    The same text gives the same HTML. Characters that act on the reader are shown as U+FFFD. Links are
+    not followed and not checked to exist.
+
+    Raises:
+        InputError: longer than ``NOTES_LIMIT``, or nested deeper than can be rendered.
+    """
+    if len(text) > NOTES_LIMIT:
+        raise InputError(f"notes: expected at most {NOTES_LIMIT} characters, found {len(text)}")
+    text = FORBIDDEN.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+    source = normalise(text)
+    _check_brackets(source)
+    try:
+        html = _converter().convert(source)
+    except (RecursionError, ValueError, IndexError, KeyError, AttributeError) as error:
+        raise InputError(f"notes: cannot be rendered as Markdown: {error}") from error
+    return Markup(_clean(html))  # noqa: S704  # the one place that vouches for HTML, after nh3
+
+
+def _converter() -> Markdown:
+    """A fresh converter; one keeps references and ids from text to text."""
+    converter = Markdown(extensions=["sane_lists", "tables", _Safe()], output_format="html")
+    converter.preprocessors.deregister("html_block")
+    for name in ("html", "image_link", "image_reference", "short_image_ref"):
+        converter.inlinePatterns.deregister(name)
+    return converter
+
+
+def _clean(html: str) -> str:
+    return nh3.clean(
+        html,
+        tags=_TAGS,
+        clean_content_tags=set(),
+        attributes={"a": {"href"}, "ol": {"start"}, **{f"h{level}": {"id"} for level in range(3, 7)}},
+        attribute_filter=_attribute,
+        url_schemes={"http", "https", "mailto"},
+        url_relative="deny",
+        link_rel=None,
+        id_prefix=ID_PREFIX,
+    )
+
+
+def _attribute(tag: str, name: str, value: str) -> str | None:
+    """Keep what is known to be harmless; ammonia has already refused other URL schemes."""
+    if (tag, name) == ("a", "href"):
+        return value if _LINK.fullmatch(value) else None
+    if (tag, name) == ("ol", "start"):
+        return value if value.isdecimal() and len(value) < 10 else None
+    return value
+
+
+class _Safe(Extension):
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802  # Python-Markdown's name
+        md.treeprocessors.register(_Headings(md), "headings", 5)
+
+
+class _Headings(Treeprocessor):
+    """Renumbers headings by their place in the outline, without gaps, and names them."""
+
+    def run(self, root: Element) -> None:
+        open_levels: list[int] = []
+        used: dict[str, int] = {}
+        for element in root.iter():
+            match = _HEADING.fullmatch(element.tag)
+            if match is None:
+                continue
+            level = int(match.group(1))
+            while open_levels and open_levels[-1] >= level:
+                open_levels.pop()
+            open_levels.append(level)
+            element.tag = f"h{min(6, TOP_HEADING - 1 + len(open_levels))}"
+            element.set("id", _name(element, used))
+
+
+def _name(element: Element, used: dict[str, int]) -> str:
+    text = _PLACEHOLDER.sub(" ", "".join(element.itertext())).lower()
+    slug = "-".join(re.findall(r"[a-z0-9]+", text))[:60].strip("-") or "section"
+    used[slug] = used.get(slug, 0) + 1
+    return slug if used[slug] == 1 else f"{slug}-{used[slug]}"
+
+
+def _check_brackets(source: str) -> None:
+    for paragraph in source.split("\n\n"):
+        depth = 0
+        for sign in re.findall(r"[][]", paragraph):
+            depth = depth + 1 if sign == "[" else max(0, depth - 1)
+            if depth > BRACKET_LIMIT:
+                raise InputError(f"notes: more than {BRACKET_LIMIT} brackets open at {paragraph[:60]!r}")

@@ -1,0 +1,147 @@
+"""Rewrites Markdown as people write it into the narrower form that Python-Markdown reads the same way.
+
+Python-Markdown wants a blank line before a list, four columns for each level of nesting, ``#`` at the
+left edge, and takes ``#123`` for a heading. CommonMark, which authors see on code hosts, does not.
+This module tracks list items as CommonMark section 5.2 does (a line belongs to an item when it is
+indented to where the item's text began) and writes every line out where Python-Markdown expects it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from release.errors import InputError
+
+NESTING_LIMIT = 16
+"""Lists and quotations inside each other. Real notes have at most 4."""
+
+_TAB = "    "
+_MARKER = re.compile(r"(?:([-*+])|(\d{1,9})[.)])(?:( {1,4})(?=\S)| +(?=\S)|$)", re.ASCII)
+_CONTAINERS = re.compile(r"(?:>|(?:[-*+]|\d{1,9}[.)])(?= )| )*", re.ASCII)
+_HEADING = re.compile(r"#{1,6}(?: |$)")
+_RULE = re.compile(r"([-*_])(?: *\1){2,} *")
+_SETEXT = re.compile(r"(?:=+|-+) *")
+_FENCE = re.compile(r"(`{3,})[^`]*|(~{3,}).*")
+
+
+def normalise(text: str) -> str:
+    """Rewrite ``text`` for Python-Markdown with tab length 4 and ``sane_lists``.
+
+    Raises:
+        InputError: lists and quotations are nested deeper than ``NESTING_LIMIT``; names the line.
+    """
+    writer = _Writer()
+    for number, line in enumerate(text.expandtabs(4).split("\n"), start=1):
+        _check_nesting(number, line, len(writer.offsets))
+        writer.line(line)
+    return "\n".join(writer.out) + "\n"
+
+
+class _Writer:
+    """State while walking down the lines."""
+
+    def __init__(self) -> None:
+        self.out: list[str] = []
+        self.offsets: list[int] = []
+        """The column where the text of each open list item begins, outermost first."""
+        self.fence: str | None = None
+        self.blank = True
+        """The line before was blank (or there is none)."""
+        self.paragraph = False
+        """The line before can go on as a paragraph."""
+
+    def line(self, line: str) -> None:
+        body = line.lstrip(" ")
+        indent = len(line) - len(body)
+        if self.fence is not None:
+            self._code(line, body, indent)
+        elif not body:
+            self._write("", blank=True)
+        else:
+            self._text(body, indent)
+
+    def _text(self, body: str, indent: int) -> None:
+        lazy = self.paragraph and not _starts_block(body)
+        if not lazy:
+            while self.offsets and indent < self.offsets[-1]:
+                self.offsets.pop()
+                if not _MARKER.match(body):
+                    self._separate()
+        inner = indent - (self.offsets[-1] if self.offsets else 0)
+        if inner >= 4 and not self.paragraph:
+            self._write(_TAB * len(self.offsets) + " " * inner + body)
+        elif fence := _FENCE.fullmatch(body):
+            self.fence = fence.group(1) or fence.group(2)
+            self._separate()
+        elif _HEADING.match(body):
+            self._separate()
+            self._write(_TAB * len(self.offsets) + body)
+            self._separate()
+        elif _RULE.fullmatch(body) and not (self.paragraph and _SETEXT.fullmatch(body)):
+            self._separate()
+            self._write(_TAB * len(self.offsets) + body)
+        elif (marker := _MARKER.match(body)) and inner < 4 and self._may_begin(marker):
+            self._item(body, indent, marker)
+        else:
+            text = "\\" + body if body.startswith("#") else body
+            self._write(_TAB * len(self.offsets) + text, paragraph=True)
+
+    def _item(self, body: str, indent: int, marker: re.Match[str]) -> None:
+        """Write a list item: the number as ``1.``, the text one tab further in than the item."""
+        if self.paragraph and not self.offsets:
+            self._separate()
+        sign = marker.group(1) or f"{marker.group(2)}."
+        width = marker.end() if marker.group(3) else len(marker.group().rstrip()) + 1
+        prefix = _TAB * len(self.offsets)
+        rest = body[marker.end() :]
+        self.offsets.append(indent + width)
+        self._write(f"{prefix}{sign} {rest}", paragraph=True)
+
+    def _may_begin(self, marker: re.Match[str]) -> bool:
+        """CommonMark 5.2: in the middle of a paragraph only a bullet or number 1 begins a list."""
+        if not self.paragraph or self.offsets:
+            return True
+        return marker.group(3) is not None and marker.group(2) in {None, "1"}
+
+    def _code(self, line: str, body: str, indent: int) -> None:
+        """Write a line of fenced code as indented code, which Python-Markdown reads inside lists too."""
+        edge = self.offsets[-1] if self.offsets else 0
+        if body and indent < edge:
+            self.fence = None
+            self._separate()
+            self.line(line)
+        elif indent - edge < 4 and _closes(self.fence or "", body):
+            self.fence = None
+            self._separate()
+        elif body:
+            self._write(_TAB * (len(self.offsets) + 1) + line[edge:])
+        else:
+            self._write("", blank=True)
+
+    def _separate(self) -> None:
+        if not self.blank:
+            self._write("", blank=True)
+
+    def _write(self, line: str, *, blank: bool = False, paragraph: bool = False) -> None:
+        self.out.append(line)
+        self.blank = blank
+        self.paragraph = paragraph
+
+
+def _starts_block(body: str) -> bool:
+    """Whether ``body`` ends a paragraph by itself, so that it is not a lazy continuation of one."""
+    return bool(
+        _MARKER.match(body) or _HEADING.match(body) or _RULE.fullmatch(body) or _FENCE.fullmatch(body)
+    )
+
+
+def _closes(fence: str, body: str) -> bool:
+    rest = body.rstrip(" ")
+    return len(rest) >= len(fence) and rest == fence[0] * len(rest)
+
+
+def _check_nesting(number: int, line: str, depth: int) -> None:
+    match = _CONTAINERS.match(line)
+    signs = len(re.findall(r"[^ \d]", match.group())) if match else 0
+    if depth + signs > NESTING_LIMIT + 1:
+        raise InputError(f"notes, line {number}: lists and quotations nested deeper than {NESTING_LIMIT}")
