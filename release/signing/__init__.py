@@ -1,1 +1,1 @@
-"""..."""
+"""Signatures: RSA keys by URI, payload signatures, OpenPGP signatures, trusted keys."""
