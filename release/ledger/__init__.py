@@ -1,1 +1,1 @@
-"""..."""
+"""The append-only record of everything decided and done: entries, their chain, and the state they fold to."""

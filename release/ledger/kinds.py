@@ -1,0 +1,159 @@
+"""What an entry can say: one frozen record per kind, read strictly from the entry's ``data``.
+
+A new kind is a class, a line in ``KINDS`` and a step in ``release.ledger.fold``. Older programs meet
+it as an unknown kind and stop, because they cannot know what it changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, StrictBool, with_config
+
+from release.canonical import Json
+from release.catalog.channel import PromotionKind
+from release.catalog.lineage import Lineage
+from release.errors import InputError
+from release.ledger.fields import (
+    Armored,
+    BoardText,
+    ChannelName,
+    Count,
+    Fingerprint,
+    Line,
+    Prose,
+    Reader,
+    Sha256,
+    StatementText,
+    VersionText,
+    Word,
+)
+
+
+@with_config(extra="forbid")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Genesis:
+    """Starts a ledger: whose it is, which keys the pipeline signs with, which policy is in force."""
+
+    product: Line
+    pipeline_keys: Annotated[tuple[Fingerprint, ...], Field(min_length=1)]
+    policy: Sha256
+    """SHA-256 of the policy file's bytes."""
+    channels: Annotated[tuple[ChannelName, ...], Field(min_length=1)]
+
+
+@with_config(extra="forbid")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseRegistered:
+    """A release exists and may be asked for.
+
+    ``offered_in`` is for history from before the ledger: channels that point to this release already.
+    Each becomes a head without a request. The fold allows it only until the first request, so that it
+    can never be a way around a gate.
+    """
+
+    version: VersionText
+    release: Sha256
+    """The release digest."""
+    boards: Annotated[tuple[BoardText, ...], Field(min_length=1)]
+    built_for: ChannelName
+    lineage: PromotionKind = PromotionKind.SAME_BITS
+    derives_from: VersionText | None = None
+    built_by: Fingerprint | None = None
+    """Who built it, when a person did. That person's sign-off does not count."""
+    offered_in: tuple[ChannelName, ...] = ()
+
+    def __post_init__(self) -> None:
+        Lineage(self.lineage, self.derives_from)
+
+
+@with_config(extra="forbid")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestMade:
+    """Somebody asks to move a channel. The statement is theirs, signed by their own key."""
+
+    statement: StatementText
+    statement_signature: Armored
+
+
+@with_config(extra="forbid")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignOffGiven:
+    """Somebody says go or no-go to a request. The statement is theirs, signed by their own key."""
+
+    statement: StatementText
+    statement_signature: Armored
+
+
+@with_config(extra="forbid")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceFound:
+    """A check of a release was made. The latest of one name counts."""
+
+    release: Sha256
+    name: Word
+    passed: StrictBool
+    detail: Prose = ""
+
+
+@with_config(extra="forbid")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointerMoved:
+    """A request was carried out: the channel's head is this release from now on."""
+
+    channel: ChannelName
+    version: VersionText
+    release: Sha256
+    request: Sha256
+    generation: Annotated[Count, Field(ge=1)]
+    """The channel's generation after the move."""
+    from_version: VersionText | None
+    decision: tuple[Prose, ...] = ()
+    """One line per rule of the gate, for people. The audit derives the decision anew."""
+
+
+Content = Genesis | ReleaseRegistered | RequestMade | SignOffGiven | EvidenceFound | PointerMoved
+Statement = RequestMade | SignOffGiven
+
+KINDS: Mapping[str, type[Content]] = {
+    "genesis": Genesis,
+    "release": ReleaseRegistered,
+    "request": RequestMade,
+    "sign-off": SignOffGiven,
+    "evidence": EvidenceFound,
+    "pointer": PointerMoved,
+}
+_NAMES: Mapping[type[Content], str] = {record: name for name, record in KINDS.items()}
+_READERS: Mapping[str, Reader[Any]] = {name: Reader(record) for name, record in KINDS.items()}
+
+
+def kind_of(content: Content) -> str:
+    """The word an entry carries for this content."""
+    return _NAMES[type(content)]
+
+
+def write_content(content: Content) -> dict[str, Json]:
+    """The ``data`` of an entry. Raises InputError when ``content`` would not be read back as it is."""
+    kind = kind_of(content)
+    data = _READERS[kind].write(content)
+    if read_content(kind, data, f"new {kind} entry") != content:
+        raise InputError(f"new {kind} entry: {data} does not say the same as {content}")
+    return data
+
+
+def read_content(kind: str, data: Mapping[str, Json], where: str) -> Content:
+    """Read an entry's ``data``.
+
+    Raises:
+        InputError: a kind this program does not know, or fields that are not what the kind has.
+    """
+    reader = _READERS.get(kind)
+    if reader is None:
+        raise InputError(
+            f"{where}: kind {kind!r} is unknown; known are {', '.join(KINDS)}",
+            hint="written by a newer humpyard: update this one before it decides anything",
+        )
+    content: Content = reader.read(data, where)
+    return content
