@@ -1,0 +1,57 @@
+"""What a web server should say about an object: media type and how long caches may keep it."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from release.catalog.naming import PAGES_PREFIX, ledger_sequence
+from release.catalog.version import Version
+from release.errors import InputError
+
+DEFAULT_TYPE = "application/octet-stream"
+
+_TYPES = {
+    ".asc": "application/pgp-signature",
+    ".bz2": "application/x-bzip2",
+    ".css": "text/css; charset=utf-8",
+    ".digests": "text/plain; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".ics": "text/calendar; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".sig": "application/pgp-signature",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".xml": "application/xml",
+    ".zip": "application/zip",
+}
+"""By last suffix, lower case. ``.gz`` is missing on purpose: Flatcar's payloads end so and are CrAU,
+and a server that called them gzip would have clients unpack them."""
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+"""For what is written once: a year, never ask again."""
+MUTABLE = "public, max-age=60, must-revalidate"
+"""For pointers, indexes and pages: a promotion is seen within a minute."""
+
+
+def content_type(key: str) -> str:
+    """The media type of the object ``key``."""
+    return _TYPES.get(PurePosixPath(key).suffix.lower(), DEFAULT_TYPE)
+
+
+def cache_control(key: str) -> str:
+    """``IMMUTABLE`` for ledger entries and everything below a version, ``MUTABLE`` for all else."""
+    if key.startswith(PAGES_PREFIX):
+        return MUTABLE
+    if ledger_sequence(key) is not None:
+        return IMMUTABLE
+    return IMMUTABLE if any(map(_is_version, key.split("/")[:-1])) else MUTABLE
+
+
+def _is_version(segment: str) -> bool:
+    try:
+        Version.parse(segment)
+    except InputError:
+        return False
+    return True

@@ -1,0 +1,138 @@
+"""A mirror as the public sees it: objects over HTTP, read only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
+from urllib3.util.retry import Retry
+
+from release.digests import Digest
+from release.errors import InputError, UnavailableError
+from release.mirror.keys import check_key, check_prefix
+from release.mirror.store import (
+    DEFAULT_READ_LIMIT,
+    POINTER_LIMIT,
+    MissingObjectError,
+    ObjectStat,
+    ObjectTooLargeError,
+    Pointer,
+)
+from release.mirror.streams import mapped_stream, read_bounded
+
+DEFAULT_MAX_SIZE = 16 << 30
+"""Bytes of the largest object one is willing to stream; no OS image comes near."""
+CONNECT_TIMEOUT = 10.0
+"""Seconds."""
+READ_TIMEOUT = 60.0
+"""Seconds without a byte."""
+
+
+class HttpReader:
+    """``ObjectReader`` (without listing) and ``PointerReader`` below a URL.
+
+    Bytes are taken as they come, never unpacked: some servers call ``.gz`` files a content encoding.
+    Nothing is trusted; whoever reads compares digests. Proxies are taken from the environment.
+    """
+
+    def __init__(self, base_url: str, *, retries: int = 3, max_size: int = DEFAULT_MAX_SIZE) -> None:
+        """``base_url`` is ``http:`` or ``https:``; ``max_size`` is in bytes. Contacts nobody."""
+        parts = urlsplit(base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise InputError(f"mirror URL {base_url!r}: expected http(s)://HOST/PATH")
+        self._base = base_url.rstrip("/") + "/"
+        self._max_size = max_size
+        self._session = requests.Session()
+        again = Retry(
+            total=retries,
+            backoff_factor=0.5,
+            status_forcelist=(429, 500, 502, 503, 504),
+            raise_on_status=False,
+        )
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(max_retries=again))
+
+    def open(self, key: str) -> BinaryIO:
+        """See ``ObjectReader.open``. Raises ObjectTooLargeError beyond ``max_size``, also while reading."""
+        response = self._request("GET", key)
+        left = self._max_size
+
+        def read(count: int) -> bytes:
+            nonlocal left
+            data: bytes = response.raw.read(count, decode_content=False)
+            left -= len(data)
+            if left < 0:
+                raise ObjectTooLargeError(f"{self._base}{key}: more than {self._max_size} bytes")
+            return data
+
+        return mapped_stream(read, response.close, lambda: self._errors(key))
+
+    def read(self, key: str, limit: int = DEFAULT_READ_LIMIT) -> bytes:
+        """See ``ObjectReader.read``."""
+        with self.open(key) as stream:
+            return read_bounded(stream, key, limit)
+
+    def stat(self, key: str) -> ObjectStat | None:
+        """See ``ObjectReader.stat``. The SHA-256 is never known."""
+        try:
+            response = self._request("HEAD", key)
+        except MissingObjectError:
+            return None
+        with response:
+            length = response.headers.get("Content-Length", "")
+            if not (length.isascii() and length.isdigit()):
+                raise InputError(f"{self._base}{key}: expected a Content-Length, found {length!r}")
+            return ObjectStat(size=int(length), etag=response.headers.get("ETag", ""))
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Raises InputError: HTTP has no listing."""
+        check_prefix(prefix)
+        raise InputError(f"{self._base}{prefix}: a mirror read over HTTP cannot be listed")
+
+    def read_pointer(self, key: str) -> Pointer | None:
+        """See ``PointerReader.read_pointer``. The tag is the SHA-256 of the content."""
+        try:
+            data = self.read(key, POINTER_LIMIT)
+        except MissingObjectError:
+            return None
+        return Pointer(data=data, tag=Digest.sha256(data).hex)
+
+    def _request(self, method: str, key: str) -> requests.Response:
+        url = self._base + check_key(key)
+        with self._errors(key):
+            response = self._session.request(
+                method,
+                url,
+                stream=True,
+                allow_redirects=True,
+                headers={"Accept-Encoding": "identity"},
+                timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+            )
+        if response.status_code != requests.codes.ok:
+            response.close()
+            raise _refusal(url, response.status_code, response.reason)
+        return response
+
+    @contextmanager
+    def _errors(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
+            raise InputError(f"{self._base}{key}: {error}") from error
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise UnavailableError(f"{self._base}{key}: {error}") from error
+
+
+def _refusal(url: str, status: int, reason: str) -> InputError | UnavailableError:
+    """Our error for an answer that is not 200. RFC 9110 section 15."""
+    if status in {404, 410}:
+        return MissingObjectError(f"{url}: there is no such object")
+    text = f"{url}: expected status 200, found {status} {reason}"
+    if status in {408, 425, 429} or status >= 500:
+        return UnavailableError(text)
+    return InputError(text)

@@ -1,0 +1,147 @@
+"""Publishing files to a store: plan, upload in the given order, read back, compare.
+
+Safe to run twice and after a kill at any point: what is there already is kept, the rest is uploaded.
+Pointers are not moved here; that comes after, see ``pointers``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from release.digests import Digest, FileDigests, hash_stream
+from release.errors import InputError, NotVerifiedError
+from release.mirror.plan import Wanted, make_plan
+from release.mirror.store import MissingObjectError, ObjectReader, ObjectStat, ObjectWriter
+from release.mirror.streams import source_size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file, where it goes, and what it must be. ``size`` is in bytes.
+
+    ``content_type`` None leaves it to ``content_types``.
+    """
+
+    key: str
+    source: Path | bytes
+    size: int
+    sha256: Digest
+    content_type: str | None = None
+
+    @property
+    def wanted(self) -> Wanted:
+        """The object it becomes."""
+        return Wanted(key=self.key, size=self.size, sha256=self.sha256)
+
+
+class Action(StrEnum):
+    """What was done about one object."""
+
+    KEPT = "kept"
+    UPLOADED = "uploaded"
+    VERIFIED = "verified"
+
+
+class Reporter(Protocol):
+    """Is told of progress, object by object. Must not raise."""
+
+    def __call__(self, action: Action, key: str, size: int) -> None:
+        """``action`` was done about the object ``key`` of ``size`` bytes."""
+        ...
+
+
+def silent(action: Action, key: str, size: int) -> None:
+    """The reporter that tells nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncReport:
+    """What publishing did, by keys in order. ``uploaded_bytes`` counts the uploaded objects."""
+
+    uploaded: tuple[str, ...]
+    kept: tuple[str, ...]
+    uploaded_bytes: int
+
+
+def publish(store: ObjectWriter, files: Sequence[Upload], reporter: Reporter = silent) -> SyncReport:
+    """Bring ``files`` onto ``store``.
+
+    All files and all keys are looked at before the first is written. Every uploaded object is read
+    back through the store and hashed; of kept ones a SHA-256 the store states is believed.
+
+    Raises:
+        ConflictError: a key holds other bytes; nothing was written (unless another writer came in
+            between).
+        InputError: a file is missing or is not what was promised.
+        NotVerifiedError: the store gave back other bytes than it was given.
+    """
+    for file in files:
+        _check_source(file)
+    wanted = [file.wanted for file in files]
+    plan = make_plan(wanted, {one.key: _present(store, one) for one in wanted})
+    plan.check()
+    for one in plan.keep:
+        reporter(Action.KEPT, one.key, one.size)
+    missing = {one.key for one in plan.upload}
+    for file in files:
+        if file.key in missing:
+            store.create(file.key, file.source, sha256=file.sha256, content_type=file.content_type)
+            reporter(Action.UPLOADED, file.key, file.size)
+    verify_objects(store, plan.upload, reporter)
+    return SyncReport(
+        uploaded=tuple(one.key for one in plan.upload),
+        kept=tuple(one.key for one in plan.keep),
+        uploaded_bytes=sum(one.size for one in plan.upload),
+    )
+
+
+def verify_objects(reader: ObjectReader, wanted: Iterable[Wanted], reporter: Reporter = silent) -> None:
+    """Read every object in full and compare size and SHA-256.
+
+    Raises:
+        NotVerifiedError: names all objects that are missing or differ.
+    """
+    wrong: list[str] = []
+    for one in wanted:
+        try:
+            with reader.open(one.key) as stream:
+                found = hash_stream(stream)
+        except MissingObjectError:
+            wrong.append(f"{one.key}: is missing")
+            continue
+        if (found.size, found.sha256) == (one.size, one.sha256):
+            reporter(Action.VERIFIED, one.key, one.size)
+        else:
+            wrong.append(_difference(one, found))
+    if wrong:
+        raise NotVerifiedError(
+            "the store does not give back what was published:\n" + "\n".join(f"  {text}" for text in wrong),
+            hint="do not move a pointer; look at the storage, remove the wrong objects, publish again",
+        )
+
+
+def _check_source(file: Upload) -> None:
+    size = source_size(file.source)
+    if size != file.size:
+        where = "bytes given" if isinstance(file.source, bytes) else str(file.source)
+        raise InputError(f"{where}, to be stored as {file.key}: expected {file.size} bytes, found {size}")
+
+
+def _present(store: ObjectReader, wanted: Wanted) -> ObjectStat | None:
+    """What is there, read in full when only that tells whether it is the wanted object."""
+    found = store.stat(wanted.key)
+    if found is None or found.sha256 is not None or found.size != wanted.size:
+        return found
+    with store.open(wanted.key) as stream:
+        return replace(found, sha256=hash_stream(stream).sha256)
+
+
+def _difference(wanted: Wanted, found: FileDigests) -> str:
+    return (
+        f"{wanted.key}: expected {wanted.size} bytes, {wanted.sha256};"
+        f" found {found.size} bytes, {found.sha256}"
+    )
