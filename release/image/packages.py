@@ -15,7 +15,7 @@ from release.errors import InputError, storage_errors
 _LONGEST_LIST = 16 << 20
 _LINE = re.compile(
     r"(?P<name>[A-Za-z0-9_][A-Za-z0-9+_.-]*/[A-Za-z0-9_][A-Za-z0-9+_.-]*)"
-    r"-(?P<version>[0-9][A-Za-z0-9._+~:]*(?:-r[0-9]+)?)"
+    r"-(?P<version>[0-9][A-Za-z0-9._+~]*(?:-[A-Za-z][A-Za-z0-9.]*)?)"
     r"(?:\s*::\s*[A-Za-z0-9_][A-Za-z0-9_-]*)?",
     re.ASCII,
 )

@@ -13,7 +13,8 @@ import shutil
 import socket
 import tempfile
 import weakref
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -43,7 +44,7 @@ _OPTIONS = (
     "--no-auto-check-trustdb",
     "--trust-model=always",  # who counts is the allow-list's business
 )
-_USER_ID = re.compile(r"([^<>\n\r\0]{1,80}?)(?: <([^<>\s@]+@[^<>\s@]+)>)?", re.ASCII)
+_USER_ID = re.compile(r"([A-Za-z0-9][A-Za-z0-9 .,'_-]{0,79}?)(?: <([A-Za-z0-9._+-]+@[A-Za-z0-9.-]+)>)?")
 
 
 class _Outcome:
@@ -166,9 +167,7 @@ class OpenPgpHome:
 
     def sign_bytes(self, data: bytes, fingerprint: str) -> str:
         """An armored detached signature of ``data``. Raises as ``sign_file``."""
-        with storage_errors(self._scratch), tempfile.TemporaryDirectory(dir=self._scratch) as folder:
-            path = Path(folder) / "data"
-            path.write_bytes(data)
+        with self._temporary(data) as path:
             return self._sign(path, check_fingerprint(fingerprint), "OpenPGP signature", armor=True).decode(
                 "ascii"
             )
@@ -201,9 +200,7 @@ class OpenPgpHome:
     ) -> OpenPgpSignature:
         """Check a detached signature of ``data``. Arguments and errors as ``verify_file``."""
         blob = signature.encode("utf-8", "replace") if isinstance(signature, str) else signature
-        with storage_errors(self._scratch), tempfile.TemporaryDirectory(dir=self._scratch) as folder:
-            path = Path(folder) / "data"
-            path.write_bytes(data)
+        with self._temporary(data) as path:
             return self._verify(path, blob, allowed, at, "OpenPGP signature")
 
     def generate_key(
@@ -284,9 +281,7 @@ class OpenPgpHome:
                 hint="name the key or subkey that signs, not a primary that only certifies",
             )
         if answer[-1] != fingerprint:
-            raise NotVerifiedError(
-                f"{data}: expected a signature by {fingerprint}, gpg signed with {answer[-1]}"
-            )
+            raise NotVerifiedError(f"{where}: expected {fingerprint} to sign, gpg signed with {answer[-1]}")
         return outcome.data
 
     def _verify(
@@ -300,6 +295,18 @@ class OpenPgpHome:
         )
         return judge(outcome.statuses, outcome.returncode, allowed, where)
 
+    @contextmanager
+    def _temporary(self, data: bytes) -> Iterator[Path]:
+        self._check_open()
+        with storage_errors(self._scratch), tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            path = Path(folder) / "data"
+            path.write_bytes(data)
+            yield path
+
+    def _check_open(self) -> None:
+        if not self._close.alive:
+            raise RuntimeError("this OpenPgpHome is closed")
+
     def _run(self, method: str, *arguments: object, **options: object) -> _Outcome:
         outcome = self._call(method, *arguments, **options)
         if not isinstance(outcome, _Outcome):
@@ -307,8 +314,7 @@ class OpenPgpHome:
         return outcome
 
     def _call(self, method: str, *arguments: object, **options: object) -> object:
-        if not self._close.alive:
-            raise RuntimeError("this OpenPgpHome is closed")
+        self._check_open()
         try:
             return getattr(self._gpg, method)(*arguments, **options)
         except (OSError, ValueError) as error:
