@@ -1,1 +1,1 @@
-"""..."""
+"""Payloads: the CrAU format and the engine that builds and applies them. Knows no keys."""
