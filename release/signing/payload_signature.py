@@ -49,6 +49,11 @@ def sign_payload(path: Path, signers: Sequence[DigestSigner], trusted: Sequence[
     chosen = [_trusted_half(signer, trusted) for signer in signers]
     with open_payload(path) as payload:
         digest = payload.signed_digest()
+    if digest is None:
+        raise InputError(
+            f"{path}: the payload was built unsigned, there is no place for a signature",
+            hint="build it again, for the keys that will sign it",
+        )
     attach(path, [_ask(signer, key, digest) for signer, key in zip(signers, chosen, strict=True)])
     slots = verify_payload(path, chosen)
     if [slot.key for slot in slots] != chosen:
@@ -81,7 +86,7 @@ def verify_payload(
     with open_payload(path) as payload:
         entries = payload.signatures
         digest = payload.signed_digest()
-    if not entries:
+    if digest is None or not entries:
         raise NotVerifiedError(f"{path}: the payload is not signed")
     rule = SignatureRule.FIRST_VERSION_2 if profile is None else profile.signature_rule
     counting = _counting(entries, rule)
