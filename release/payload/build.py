@@ -1,0 +1,225 @@
+"""Build a payload from images. Same input, same bytes, for any number of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from release.digests import Digest, FileDigests, hash_file
+from release.errors import InputError
+from release.payload import bsdiff, delta, full, signature_blob, writer
+from release.payload.full import Planned
+from release.payload.image_blocks import map_file, map_image
+from release.payload.operations import (
+    BLOCK_SIZE,
+    Extent,
+    Operation,
+    OperationType,
+    Procedure,
+    ProcedureType,
+)
+from release.payload.profile import FLATCAR, Profile
+from release.payload.reader import count_blob_bytes, count_operations
+from release.payload.replacing import replacing
+from release.payload.structure import blocks_of
+from release.payload.writer import BlobFile
+
+_KERNEL_DIFF_LIMIT = 32 << 20
+"""Bytes of the largest kernel that is diffed: bsdiff takes 17 bytes of memory for each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOrder:
+    """What to build.
+
+    Attributes:
+        new_image: the image that the payload makes.
+        out: the payload file.
+        old_image: makes a delta that applies to exactly this image; ``None`` for a full payload.
+        kernel: also install this kernel.
+        old_kernel: what a delta finds in place of ``kernel``.
+        profile: the clients that must be able to apply it.
+        signature_sizes: bytes of each signature to come (256 for RSA-2048, 512 for RSA-4096), in the
+            order they will be attached; empty for a payload without a place for signatures.
+        workers: threads.
+    """
+
+    new_image: Path
+    out: Path
+    old_image: Path | None = None
+    kernel: Path | None = None
+    old_kernel: Path | None = None
+    profile: Profile = FLATCAR
+    signature_sizes: tuple[int, ...] = ()
+    workers: int = 1
+
+
+class Progress(Protocol):
+    """Told how far a build is, in blocks of the new image and kernel; never goes back."""
+
+    def __call__(self, done_blocks: int, total_blocks: int) -> None:
+        """``done_blocks`` of ``total_blocks`` have their operation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltPayload:
+    """A payload as written. Sizes are bytes.
+
+    Attributes:
+        path: the file.
+        size: of the whole file, signatures' hole included.
+        signed_digest: SHA-256 of what is to be signed; ``None`` if there is no hole.
+        signatures_size: of the hole.
+        metadata_size: of header and manifest.
+        operations: how many of each type, the kernel's included.
+        blob_bytes: data of each type.
+        new_image: what it makes.
+        old_image: what a delta needs.
+        kernel: the kernel it installs.
+        profile: whom it was built for.
+    """
+
+    path: Path
+    size: int
+    signed_digest: Digest | None
+    signatures_size: int
+    metadata_size: int
+    operations: Mapping[str, int]
+    blob_bytes: Mapping[str, int]
+    new_image: FileDigests
+    old_image: FileDigests | None
+    kernel: FileDigests | None
+    profile: str
+
+
+def build_payload(order: BuildOrder, progress: Progress | None = None) -> BuiltPayload:
+    """Build the payload that ``order`` asks for and put it at ``order.out`` when it is whole.
+
+    Memory is bounded by a few MiB per worker, for a delta plus about 40 bytes per block. Does not
+    apply what it built; ``check_payload`` and ``apply_payload`` prove it.
+
+    Raises:
+        InputError: an image is missing, empty or not whole blocks; the profile cannot express it.
+        StorageFullError, UnavailableError: from the file system. Nothing is left at ``order.out``.
+    """
+    signatures_size = signature_blob.blob_size(order.signature_sizes) if order.signature_sizes else 0
+    _check_order(order)
+    return _Build(order, progress).run(signatures_size)
+
+
+def _check_order(order: BuildOrder) -> None:
+    profile = order.profile
+    if order.old_image is not None and not profile.deltas:
+        raise InputError(f"client profile {profile.name}: these clients apply no deltas")
+    if order.kernel is not None and not profile.procedures:
+        raise InputError(f"client profile {profile.name}: these clients install no kernel")
+    if order.old_kernel is not None and (order.kernel is None or order.old_image is None):
+        raise InputError("an old kernel is of use only with a new kernel and an old image")
+    if order.workers < 1:
+        raise InputError(f"workers: expected at least 1, found {order.workers}")
+
+
+class _Build:
+    def __init__(self, order: BuildOrder, progress: Progress | None) -> None:
+        self._order = order
+        self._progress = progress
+        self._new = map_image(order.new_image, BLOCK_SIZE)
+        self._kernel = map_file(order.kernel) if order.kernel is not None else None
+        kernel_blocks = blocks_of(len(self._kernel), BLOCK_SIZE) if self._kernel is not None else 0
+        self._total = len(self._new) + kernel_blocks
+        self._done = 0
+
+    def run(self, signatures_size: int) -> BuiltPayload:
+        order = self._order
+        new = hash_file(order.new_image)
+        old = hash_file(order.old_image) if order.old_image is not None else None
+        kernel = hash_file(order.kernel) if order.kernel is not None else None
+        with replacing(order.out) as file, BlobFile(order.out) as blob_file:
+            self._report(0)
+            operations = self._store(blob_file, self._image_operations())
+            self._report(len(self._new) - self._done)
+            procedures = [self._kernel_procedure(blob_file, kernel)] if kernel is not None else []
+            self._report(self._total - self._done)
+            manifest = writer.assemble(operations, new, procedures, signatures_size)
+            written = writer.write(file, manifest, blob_file)
+        return BuiltPayload(
+            path=order.out,
+            size=written.size,
+            signed_digest=written.signed_digest,
+            signatures_size=signatures_size,
+            metadata_size=written.metadata_size,
+            operations=count_operations(manifest),
+            blob_bytes=count_blob_bytes(manifest),
+            new_image=new,
+            old_image=old,
+            kernel=kernel,
+            profile=order.profile.name,
+        )
+
+    def _report(self, blocks: int) -> None:
+        self._done += blocks
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+    def _store(self, blob_file: BlobFile, planned: Iterable[Planned]) -> list[Operation]:
+        operations = []
+        for operation, blocks in writer.store(blob_file, planned):
+            operations.append(operation)
+            # A delta may write a block twice (aside and for good), which is no further progress.
+            self._report(min(blocks, self._total - self._done))
+        return operations
+
+    def _image_operations(self) -> Iterable[Planned]:
+        order = self._order
+        if order.old_image is None:
+            return full.replace_everything(self._new.reshape(-1), order.workers)
+        old = map_image(order.old_image, BLOCK_SIZE)
+        return delta.plan(old, self._new, order.profile, order.workers)
+
+    def _kernel_procedure(self, blob_file: BlobFile, new: FileDigests) -> Procedure:
+        order = self._order
+        kernel = self._kernel
+        if kernel is None:
+            raise RuntimeError("there is no kernel to install")
+        old = hash_file(order.old_kernel) if order.old_kernel is not None else None
+        patch = self._kernel_patch(order.old_kernel, old, new) if order.old_kernel and old else None
+        # Nothing at all (the same kernel) is smaller than anything.
+        planned = list(full.replace_everything(kernel, order.workers)) if patch != [] else []
+        smaller = patch is not None and sum(map(_weight, patch)) <= sum(map(_weight, planned))
+        operations = self._store(blob_file, patch if patch is not None and smaller else planned)
+        return Procedure(
+            type=ProcedureType.KERNEL,
+            operations=tuple(operations),
+            old_info=writer.to_info(old) if old is not None and smaller else None,
+            new_info=writer.to_info(new),
+        )
+
+    def _kernel_patch(self, path: Path, old: FileDigests, new: FileDigests) -> list[Planned] | None:
+        """Operations that need the old kernel in place; none if it is the same; ``None`` if no use."""
+        if old.sha256 == new.sha256:
+            return []
+        kernel = self._kernel
+        bsdiff_allowed = OperationType.BSDIFF in self._order.profile.operations
+        if (
+            kernel is None
+            or not bsdiff_allowed
+            or max(old.size, new.size) > _KERNEL_DIFF_LIMIT
+            or not old.size
+        ):
+            return None
+        patch = bsdiff.encode(bsdiff.difference(map_file(path).tobytes(), kernel.tobytes()))
+        blocks = blocks_of(new.size, BLOCK_SIZE)
+        operation = Operation(
+            type=OperationType.BSDIFF,
+            src_extents=(Extent(0, blocks_of(old.size, BLOCK_SIZE)),),
+            src_length=old.size,
+            dst_extents=(Extent(0, blocks),),
+            dst_length=new.size,
+        )
+        return [Planned(operation, patch, blocks)]
+
+
+def _weight(planned: Planned) -> int:
+    return len(planned.data) + 64
