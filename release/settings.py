@@ -46,7 +46,7 @@ class StoreSettings(_Section):
     url: str = "file:mirror"
     """``file:DIRECTORY`` or ``s3://BUCKET/PREFIX``. S3 credentials come from boto3's own chain."""
     s3_endpoint: str | None = None
-    s3_region: str | None = None
+    s3_region: str = "us-east-1"
 
 
 class ImageSettings(_Section):
@@ -65,14 +65,17 @@ class PayloadSettings(_Section):
     signers: tuple[str, ...] = ()
     """Private keys as URIs, in slot order; the last one is what today's clients check (version 2)."""
     keys: tuple[Path, ...] = ()
-    """Public halves (SPKI PEM) that a signature must verify with before it is used."""
+    """Their public halves (SPKI PEM), in the same order. A signature must verify with its own."""
     workers: int = Field(default=2, ge=1, le=256)
 
 
 class OpenPgpSettings(_Section):
     """The pipeline's own OpenPGP key: signs files, ``release.json`` and ledger entries."""
 
+    pipeline: tuple[Fingerprint, ...] = ()
+    """Primary keys that are the pipeline's. Empty means that nothing published is believed."""
     signer: Fingerprint | None = None
+    """The key, or subkey, that signs here. None on machines that only read, or where people sign."""
     home: Path | None = None
     """A GnuPG home that holds the secret key. None: ``secret_keys`` in a short-lived home."""
     secret_keys: tuple[Path, ...] = ()

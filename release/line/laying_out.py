@@ -1,0 +1,145 @@
+"""Laying out a new yard: settings, a first policy, places for keys and fragments."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from release.errors import RefusedError, storage_errors
+from release.line.workspace import write_file
+from release.promotion.policy import Person
+from release.promotion.policy_text import default_policy_text
+from release.signing.openpgp import OpenPgpHome
+from release.signing.throw_away import make_rsa_key
+
+SETTINGS = "humpyard.toml"
+POLICY = "policy.toml"
+DEMO_PEOPLE = ("Ada", "Grace", "Linus")
+_RSA_BITS = (4096, 2048)
+_SECTIONS = ("security", "bugfixes", "changes", "updates")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """What settings and policy name: fingerprints of OpenPGP keys, files of payload keys."""
+
+    build: str = ""
+    pipeline: str = ""
+    people: tuple[Person, ...] = ()
+    payload: tuple[str, ...] = ()
+
+
+def lay_out(directory: Path, product: str, *, throw_away_keys: bool) -> tuple[Path, ...]:
+    """Make a yard in ``directory``; returns the files a person should read next.
+
+    With ``throw_away_keys`` it also makes a build key, a pipeline key, three maintainers and two
+    payload keys, all in plain files, so that everything can be tried at once. Without, the settings
+    and the policy have places to fill in, and nobody is trusted until they are.
+
+    Raises:
+        RefusedError: there are settings already; nothing is overwritten.
+    """
+    settings, policy = directory / SETTINGS, directory / POLICY
+    if settings.exists():
+        raise RefusedError(f"{settings}: is there already", hint="choose another directory, or edit it")
+    with storage_errors(directory):
+        for name in ("keys", "incoming", *(f"changelog/{section}" for section in _SECTIONS)):
+            (directory / name).mkdir(parents=True, exist_ok=True)
+    keys = _make_keys(directory) if throw_away_keys else Keys()
+    write_file(policy, _policy_text(product, keys).encode())
+    write_file(settings, _settings_text(product, keys).encode())
+    return settings, policy
+
+
+def _make_keys(directory: Path) -> Keys:
+    public, secret = directory / "keys", directory / "secret"
+    with storage_errors(secret):
+        shutil.rmtree(secret, ignore_errors=True)  # of an attempt that was interrupted
+        secret.mkdir(mode=0o700)
+    with OpenPgpHome() as home:
+        made = {
+            name: _make_openpgp_key(home, name, public, secret)
+            for name in ("build", "pipeline", *(name.lower() for name in DEMO_PEOPLE))
+        }
+    for bits in _RSA_BITS:
+        make_rsa_key(secret / f"payload-{bits}.pem", public / f"payload-{bits}.pub.pem", bits)
+    people = tuple(
+        Person(name=name, fingerprints=(made[name.lower()],), roles=("maintainer",)) for name in DEMO_PEOPLE
+    )
+    payload = tuple(f"payload-{bits}" for bits in _RSA_BITS)
+    return Keys(build=made["build"], pipeline=made["pipeline"], people=people, payload=payload)
+
+
+def _make_openpgp_key(home: OpenPgpHome, name: str, public: Path, secret: Path) -> str:
+    fingerprint = home.generate_key(f"{name.capitalize()} throw-away key <{name}@example.invalid>")
+    (public / f"{name}.asc").write_bytes(home.export_public(fingerprint))
+    write_file(secret / f"{name}.asc", home.export_secret(fingerprint))
+    return fingerprint
+
+
+def _policy_text(product: str, keys: Keys) -> str:
+    if keys.people:
+        return default_policy_text(product, keys.people, open_channels=("alpha",))
+    someone = tuple(
+        Person(name=f"Person {number}", fingerprints=(str(number) * 40,), roles=("maintainer",))
+        for number in range(1, 4)
+    )
+    return default_policy_text(product, someone)
+
+
+def _settings_text(product: str, keys: Keys) -> str:
+    names = [person.name.lower() for person in keys.people]
+    return _TEMPLATE.format(
+        warning=_WARNING if keys.pipeline else "",
+        product=json.dumps(product, ensure_ascii=False),
+        image_keys=_list(["keys/build.asc"] if keys.build else []),
+        image_signers=_list([keys.build] if keys.build else []),
+        signers=_list([f"file:secret/{name}.pem" for name in keys.payload]),
+        payload_keys=_list([f"keys/{name}.pub.pem" for name in keys.payload]),
+        pipeline=_list([keys.pipeline] if keys.pipeline else []),
+        signer=f'signer = "{keys.pipeline}"' if keys.pipeline else '# signer = "FINGERPRINT"',
+        secret_keys=_list(["secret/pipeline.asc"] if keys.pipeline else []),
+        openpgp_keys=_list([f"keys/{name}.asc" for name in ("pipeline", *names)] if keys.pipeline else []),
+    )
+
+
+def _list(values: Sequence[str]) -> str:
+    return json.dumps(list(values), ensure_ascii=False)
+
+
+_WARNING = """\
+# THROW-AWAY KEYS: the secret keys lie in plain files under secret/. For trying only, never for production.
+"""
+
+_TEMPLATE = """\
+# humpyard settings. No secrets here: keys are named by URI or fingerprint. Paths count from this file.
+# Every option can be overridden by the environment: HUMPYARD_STORE__URL=s3://bucket/prefix
+{warning}product = {product}
+changelog = "changelog"     # fragments: security/ bugfixes/ changes/ updates/YYYY-MM-DD-few-words.md
+
+[store]
+url = "file:mirror"         # or s3://BUCKET/PREFIX, with s3_endpoint and s3_region
+
+[image]                     # who signs image sets
+keys = {image_keys}
+signers = {image_signers}
+
+[payload]
+profile = "flatcar"         # or positional-bspatch, replace-only
+signers = {signers}         # private keys; the last is what today's clients check
+keys = {payload_keys}       # their public halves, in the same order
+workers = 2
+
+[openpgp]                   # the pipeline's key, and everyone's public keys
+pipeline = {pipeline}
+{signer}
+# home = "/path/to/gnupg"   # a GnuPG home with the secret key; secret_keys is for development
+secret_keys = {secret_keys}
+keys = {openpgp_keys}
+
+[pages]
+# base_url = "https://releases.example.org/"
+"""

@@ -1,0 +1,151 @@
+"""Publishing a candidate: bytes, then verification from the mirror, then the ledger.
+
+No channel moves here. A published release may be asked for; see ``release.line.promotion``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from release.bundle.assemble import StagedFile, staged_files, staged_release
+from release.bundle.document import digest, encode
+from release.bundle.release import Release
+from release.bundle.verify import Report as VerifyReport
+from release.bundle.verify import verify_release
+from release.catalog.version import Version
+from release.errors import InputError, RefusedError
+from release.ledger.kinds import EvidenceFound, ReleaseRegistered
+from release.ledger.state import State
+from release.line.steps import Job, Report, Step
+from release.line.verification import release_checks
+from release.line.workspace import Workspace
+from release.line.yard import Yard
+from release.mirror.sync import Action, Upload, publish
+from release.promotion.proposals import evidence, registration
+
+PAYLOAD_PROVEN = "payload-proven"
+MIRROR_VERIFIED = "mirror-verified"
+"""Names of evidence that publishing records."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicationOrder:
+    """What to publish.
+
+    ``offered_in`` is for history: channels that offered this release before the ledger began. They
+    point to it without a request, which the ledger allows only until the first request.
+    """
+
+    version: Version
+    offered_in: tuple[str, ...] = ()
+
+
+def publication_job(yard: Yard, order: PublicationOrder) -> Job:
+    """The steps that publish a candidate."""
+    return (
+        Step("check-candidate", "check the candidate", lambda _: _check(yard, order.version)),
+        Step("upload", "upload and read back", lambda report: _upload(yard, order.version, report)),
+        Step("verify-mirror", "verify the release on the mirror", lambda _: _verify(yard, order.version)),
+        Step("register", "record the release in the ledger", lambda _: _register(yard, order)),
+    )
+
+
+def _staging(yard: Yard, version: Version) -> Path:
+    return Workspace.of(yard.work, version).staging
+
+
+def _staged(yard: Yard, version: Version) -> tuple[Release, tuple[StagedFile, ...]]:
+    staging = _staging(yard, version)
+    release = staged_release(staging) if staging.is_dir() else None
+    if release is None:
+        raise InputError(
+            f"{staging}: no candidate {version} here", hint="build it first: humpyard candidate build"
+        )
+    return release, staged_files(staging, yard.naming)
+
+
+def _check(yard: Yard, version: Version) -> str:
+    release, files = _staged(yard, version)
+    if (release.product, release.version) != (yard.product, version):
+        raise InputError(
+            f"{_staging(yard, version)}: expected {yard.product} {version},"
+            f" found {release.product} {release.version}"
+        )
+    unproven = [one.artifact.name for board in release.boards for one in board.payloads if not one.proven]
+    if unproven:
+        raise RefusedError(f"candidate {version}: not proven: {', '.join(unproven)}")
+    registered = yard.ledger.state().releases.get(version)
+    if registered is not None and registered.release != digest(encode(release)):
+        raise RefusedError(
+            f"release {version} is registered as {registered.release}, this candidate is"
+            f" {digest(encode(release))}",
+            hint="a published version never changes; build the next one",
+        )
+    return f"{len(files)} files, {sum(file.size for file in files):,} bytes"
+
+
+def _upload(yard: Yard, version: Version, report: Report) -> str:
+    _, files = _staged(yard, version)
+    total, done = 2 * sum(file.size for file in files), 0
+
+    def reporter(action: Action, key: str, size: int) -> None:  # noqa: ARG001 - the reporter's form
+        nonlocal done
+        done += 2 * size if action is Action.KEPT else size
+        report(done, total)
+
+    uploads = [Upload(key=file.key, source=file.path, size=file.size, sha256=file.sha256) for file in files]
+    result = publish(yard.store, uploads, reporter)
+    return f"{len(result.uploaded)} uploaded ({result.uploaded_bytes:,} bytes), {len(result.kept)} were there"
+
+
+def verify_published(yard: Yard, version: Version) -> VerifyReport:
+    """Check a release on the store with public keys only; see ``release.bundle.verify``."""
+    yard.work.mkdir(parents=True, exist_ok=True)
+    return verify_release(
+        yard.store,
+        version,
+        product=yard.product,
+        checks=release_checks(yard.release_signatures, yard.payload.keys, prove=False),
+        scratch=yard.work,
+        naming=yard.naming,
+    )
+
+
+def _verify(yard: Yard, version: Version) -> str:
+    if _has_evidence(yard.ledger.state(), version, MIRROR_VERIFIED):
+        return "verified before, and what is published does not change"
+    report = verify_published(yard, version)
+    report.raise_if_failed()
+    return f"{len(report.steps)} checks passed"
+
+
+def _has_evidence(state: State, version: Version, name: str) -> bool:
+    entry = state.releases.get(version)
+    found = state.evidence.get(entry.release, {}).get(name) if entry is not None else None
+    return found is not None and found.passed
+
+
+def _register(yard: Yard, order: PublicationOrder) -> str:
+    release, _ = _staged(yard, order.version)
+    release_digest = digest(encode(release))
+    payloads = sum(len(board.payloads) for board in release.boards)
+    registered = ReleaseRegistered(
+        version=release.version,
+        release=release_digest,
+        boards=tuple(board.board for board in release.boards),
+        built_for=release.channel,
+        lineage=release.lineage.kind,
+        derives_from=release.lineage.derives_from,
+        offered_in=order.offered_in,
+    )
+    found = (
+        (PAYLOAD_PROVEN, f"{payloads} payloads applied and compared with their images"),
+        (MIRROR_VERIFIED, "read back from the mirror and verified with public keys"),
+    )
+    now = yard.clock()
+    yard.ledger.append(registration(registered), now=now)
+    for name, detail in found:
+        checked = EvidenceFound(release=release_digest, name=name, passed=True, detail=detail)
+        yard.ledger.append(evidence(checked), now=now)
+    return f"release digest {release_digest}"

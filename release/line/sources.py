@@ -1,0 +1,80 @@
+"""Fetching what a delta starts from: the image and kernel of a release published before.
+
+The bytes are believed because the ledger names the release digest, the signed ``release.json`` has
+that digest, and the files and the raw partition have the digests it records.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from release.bundle.document import MAX_DOCUMENT, decode
+from release.bundle.layout import document_key
+from release.bundle.release import Release
+from release.catalog.artifact import Artifact
+from release.catalog.board import Board
+from release.catalog.naming import image_prefix
+from release.catalog.version import Version
+from release.digests import Digest, HashingWriter, chunks, hash_file
+from release.errors import InputError, NotVerifiedError, storage_errors
+from release.image.partition import unpack_image
+from release.ledger.state import State
+from release.line.workspace import BoardSpace
+from release.line.yard import Yard
+from release.mirror.store import ObjectReader
+
+
+def registered_release(store: ObjectReader, state: State, version: Version) -> tuple[Release, bytes]:
+    """The release of a version, as registered in the ledger, with the document's bytes.
+
+    Raises:
+        InputError: the ledger has no such release, or the store has no document.
+        NotVerifiedError: the document is not the one registered.
+    """
+    entry = state.releases.get(version)
+    if entry is None:
+        known = ", ".join(str(one) for one in sorted(state.releases)) or "none"
+        raise InputError(
+            f"release {version}: not registered in the ledger; registered are: {known}",
+            hint="publish it first: humpyard release publish",
+        )
+    key = document_key(version)
+    data = store.read(key, MAX_DOCUMENT)
+    if Digest.sha256(data) != entry.release:
+        raise NotVerifiedError(f"{key}: expected {entry.release} as registered, found {Digest.sha256(data)}")
+    return decode(data), data
+
+
+def fetch(yard: Yard, space: BoardSpace, board: Board, version: Version) -> str:
+    """Bring the raw image and the kernel of ``version`` into ``space``, unless they are there."""
+    release, _ = registered_release(yard.store, yard.ledger.state(), version)
+    shipped = release.board(board)
+    image, kernel = space.source_image(version), space.source_kernel(version)
+    if image.is_file() and kernel.is_file() and hash_file(image).sha256 == shipped.image.sha256:
+        return f"{image.stat().st_size:,} bytes, fetched before"
+    prefix = image_prefix(release.channel, board, version)
+    files = {artifact.name: artifact for artifact in shipped.files}
+    with storage_errors(space.root):
+        space.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=space.root, prefix=".fetch-") as folder:
+            packed, wanted = Path(folder, "packed"), files.get(yard.naming.update_image)
+            _download(yard.store, prefix, wanted, packed, yard.naming.update_image)
+            if unpack_image(packed, image).sha256 != shipped.image.sha256:
+                image.unlink()
+                raise NotVerifiedError(f"{prefix}: the image of {version} is not the one its release names")
+            fetched = Path(folder, "kernel")
+            _download(yard.store, prefix, files.get(yard.naming.kernel), fetched, yard.naming.kernel)
+            fetched.replace(kernel)
+    return f"{image.stat().st_size:,} bytes from {prefix}"
+
+
+def _download(store: ObjectReader, prefix: str, artifact: Artifact | None, target: Path, name: str) -> None:
+    if artifact is None:
+        raise InputError(f"{prefix}: the release has no {name}, so no delta can start from it")
+    with store.open(prefix + name) as stream, target.open("wb") as sink:
+        writer = HashingWriter(sink)
+        for data in chunks(stream, artifact.size + 1):
+            writer.write(data)
+    if writer.hasher.result().sha256 != artifact.sha256:
+        raise NotVerifiedError(f"{prefix}{name}: expected {artifact.sha256}, found other bytes")

@@ -1,0 +1,43 @@
+"""What verifying a published release asks of the payload and signing stages. Public keys only."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from release.bundle.release import BoardRelease, PayloadRecord
+from release.bundle.verify import Checks
+from release.image.image_set import DetachedVerifier
+from release.line.proving import Target, check_target
+from release.payload.apply import apply_payload
+from release.payload.check import check_payload
+from release.payload.profile import get_profile
+from release.signing.payload_signature import verify_payload
+from release.signing.trusted_keys import PayloadKey
+
+
+def release_checks(signatures: DetachedVerifier, keys: Sequence[PayloadKey], *, prove: bool) -> Checks:
+    """The checks of ``release.bundle.verify`` with these keys.
+
+    ``prove`` also applies every full payload, which takes the time of decompressing it.
+    """
+
+    def payload(path: Path, record: PayloadRecord, board: BoardRelease) -> None:
+        profile = get_profile(record.profile)
+        verify_payload(path, keys, profile)
+        check_payload(path, profile)
+        check_target(path, _target(board))
+
+    return Checks(signatures=signatures, payload=payload, prove=_prove if prove else None)
+
+
+def _target(board: BoardRelease) -> Target:
+    return Target(image=board.image.sha256, kernel=board.kernel.sha256 if board.kernel else None)
+
+
+def _prove(path: Path, record: PayloadRecord, board: BoardRelease) -> None:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix="prove-") as folder:
+        applied = apply_payload(path, Path(folder, "image"), profile=get_profile(record.profile))
+    kernel = None if applied.kernel is None else applied.kernel.sha256
+    _target(board).check(applied.image.sha256, kernel, f"{record.artifact.name}: applied")

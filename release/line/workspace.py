@@ -1,0 +1,115 @@
+"""Where a candidate is built: the directory of one version under ``work``, and small records in it.
+
+Nothing here is ever published, and all of it can be deleted at any time: the job makes it anew.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from release import canonical
+from release.canonical import Json
+from release.catalog.board import Board
+from release.catalog.version import Version
+from release.errors import storage_errors
+
+
+@dataclass(frozen=True, slots=True)
+class BoardSpace:
+    """One board's part of a workspace."""
+
+    root: Path
+
+    @property
+    def inputs(self) -> Path:
+        """Record: the verified files of the image set."""
+        return self.root / "inputs.json"
+
+    @property
+    def image(self) -> Path:
+        """The raw partition of the new release."""
+        return self.root / "image.raw"
+
+    @property
+    def image_record(self) -> Path:
+        """Record: which packed bytes it came from, and its digest."""
+        return self.root / "image.json"
+
+    def source_image(self, version: Version) -> Path:
+        """The raw partition of an older release that a delta starts from."""
+        return self.root / f"source-{version}.raw"
+
+    def source_kernel(self, version: Version) -> Path:
+        """The kernel of that release."""
+        return self.root / f"source-{version}.kernel"
+
+    def unsigned(self, name: str) -> Path:
+        """A payload with a hole where its signatures will be."""
+        return self.root / "unsigned" / name
+
+    def payload(self, name: str) -> Path:
+        """The same payload, signed."""
+        return self.root / "payloads" / name
+
+    def proof(self, name: str) -> Path:
+        """Record: which bytes were applied, and what came out."""
+        return self.root / "proofs" / f"{name}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The directory of one version."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, work: Path, version: Version) -> Workspace:
+        """The workspace of ``version``; the directory need not exist yet."""
+        return cls(work / str(version))
+
+    @property
+    def order(self) -> Path:
+        """Record: what was ordered, and when."""
+        return self.root / "order.json"
+
+    @property
+    def staging(self) -> Path:
+        """The release as it will be published."""
+        return self.root / "staging"
+
+    def board(self, board: Board) -> BoardSpace:
+        """One board's part."""
+        return BoardSpace(self.root / str(board))
+
+
+def write_record(path: Path, value: Mapping[str, Json]) -> None:
+    """Write a record atomically and durably: it is there whole or not at all."""
+    write_file(path, canonical.dump(value))
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a small file atomically and durably. Raises StorageFullError, InputError, UnavailableError."""
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as target:
+                target.write(data)
+                target.flush()
+                os.fsync(target.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def read_record(path: Path) -> dict[str, Json] | None:
+    """Read a record, None when there is none. Raises InputError when it is not one."""
+    if not path.is_file():
+        return None
+    with storage_errors(path):
+        return canonical.load(path.read_bytes(), str(path))

@@ -1,0 +1,66 @@
+"""The yard: everything a job needs, made by ``release.wiring`` and handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from release.bundle.assemble import FileSigner
+from release.catalog.naming import NamingScheme
+from release.image.image_set import DetachedVerifier
+from release.ledger.chain import LedgerWriter, StatementVerifier
+from release.mirror.store import Store
+from release.payload.profile import Profile
+from release.promotion.policy import Policy
+from release.signing.signer import DigestSigner
+from release.signing.trusted_keys import PayloadKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadTools:
+    """How payloads are made and signed.
+
+    ``keys`` are the public halves in slot order: they tell building how much room signatures need, and
+    verifying whom to believe. ``open_signers`` opens the private keys, in the same order, at the moment
+    of use; building never calls it.
+    """
+
+    profile: Profile
+    workers: int
+    keys: tuple[PayloadKey, ...]
+    open_signers: Callable[[], Sequence[DigestSigner]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PagesOptions:
+    """How pages are rendered. ``templates`` take the place of the built-in ones, file by file."""
+
+    base_url: str | None = None
+    templates: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yard:
+    """One product's pipeline.
+
+    ``clock`` gives the time (UTC); jobs ask it once and hand the value on. ``release_signatures``
+    checks what the pipeline itself signed, ``image_signatures`` what the build system signed.
+    """
+
+    product: str
+    naming: NamingScheme
+    work: Path
+    changelog: Path | None
+    store: Store
+    ledger: LedgerWriter
+    statements: StatementVerifier
+    clock: Callable[[], datetime]
+    image_signatures: DetachedVerifier
+    release_signatures: DetachedVerifier
+    file_signer: FileSigner
+    payload: PayloadTools
+    pages: PagesOptions
+    policy: Callable[[], Policy]
+    """The policy in force: read from the store by the digest that the ledger names."""

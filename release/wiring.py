@@ -1,0 +1,236 @@
+"""The composition root: settings become stores, verifiers, signers, and a yard. The only one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from release.errors import InputError, RefusedError, storage_errors
+from release.ledger.chain import LedgerWriter, StatementSigner
+from release.ledger.fold import Trust
+from release.line.beginning import policy_in_force
+from release.line.yard import PagesOptions, PayloadTools, Yard
+from release.mirror.directory import DirectoryStore
+from release.mirror.http import HttpReader
+from release.mirror.s3 import S3Store
+from release.mirror.store import Store
+from release.payload.profile import get_profile
+from release.settings import Settings, StoreSettings, load_settings
+from release.signing import open_signer
+from release.signing.openpgp import AllowListVerifier, OpenPgpHome, verifier_from_keys
+from release.signing.signer import DigestSigner, SecretsHandler
+from release.signing.trusted_keys import load_payload_key
+
+
+def utc_now() -> datetime:
+    """The time, aware, UTC, whole seconds. The only look at a clock that decisions get."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyringVerifier:
+    """Checks statements and ledger entries against all keys of one keyring."""
+
+    home: OpenPgpHome
+    known: frozenset[str]
+
+    def verify(self, data: bytes, signature: str) -> str:
+        """The primary fingerprint that signed. Raises NotVerifiedError."""
+        return self.home.verify_bytes(data, signature, self.known).primary_fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPgpSigner:
+    """Signs with one OpenPGP key. ``home`` opens the keyring with the secret key at first use."""
+
+    home: Callable[[], OpenPgpHome]
+    fingerprint: str
+
+    def sign(self, data: bytes) -> str:
+        """An armored detached signature of ``data``."""
+        return self.home().sign_bytes(data, self.fingerprint)
+
+    def sign_file(self, data: Path, out: Path) -> None:
+        """A binary detached signature of a file."""
+        self.home().sign_file(data, out, self.fingerprint)
+
+
+@dataclass(frozen=True, slots=True)
+class NoSigner:
+    """Stands where no key was configured, and says so when it is asked to sign."""
+
+    fingerprint: str = ""
+
+    def sign(self, data: bytes) -> str:  # noqa: ARG002 - the protocol's form
+        """Raises RefusedError."""
+        raise RefusedError(
+            "nothing can be signed here: no OpenPGP key is configured",
+            hint="set openpgp.signer in humpyard.toml, on the machine that may sign",
+        )
+
+    def sign_file(self, data: Path, out: Path) -> None:  # noqa: ARG002 - the protocol's form
+        """Raises RefusedError."""
+        self.sign(b"")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretKeySource:
+    """Where a secret OpenPGP key is: a GnuPG home, or files for a short-lived home."""
+
+    fingerprint: str
+    home: Path | None = None
+    files: tuple[Path, ...] = ()
+
+
+def open_store(settings: StoreSettings, base: Path) -> Store:
+    """The store of a URL. Raises InputError for a scheme that is not known."""
+    parts = urlsplit(settings.url)
+    if parts.scheme == "file":
+        return DirectoryStore(base / settings.url.removeprefix("file:"))
+    if parts.scheme == "s3" and parts.netloc:
+        return S3Store(
+            bucket=parts.netloc,
+            prefix=parts.path.strip("/"),
+            endpoint_url=settings.s3_endpoint,
+            region=settings.s3_region,
+        )
+    raise InputError(f"store.url {settings.url!r}: expected file:DIRECTORY or s3://BUCKET/PREFIX")
+
+
+def open_mirror(url: str, settings: StoreSettings | None = None) -> HttpReader | Store:
+    """Something to read releases from: a directory, ``http(s)://``, or ``s3://``."""
+    if url.startswith(("http://", "https://")):
+        return HttpReader(url)
+    if "://" not in url and not url.startswith("file:"):
+        url = f"file:{Path(url).resolve()}"
+    options = settings or StoreSettings()
+    return open_store(options.model_copy(update={"url": url}), Path.cwd())
+
+
+@contextmanager
+def open_yard(
+    settings_file: Path,
+    *,
+    person: SecretKeySource | None = None,
+    secrets: SecretsHandler | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> Iterator[Yard]:
+    """Everything a job needs, as the settings say.
+
+    Args:
+        settings_file: ``humpyard.toml``.
+        person: who writes into the ledger instead of the pipeline: their own statements.
+        secrets: asked for passphrases of payload keys, by key URI.
+        clock: gives aware times, UTC.
+
+    Raises:
+        InputError: settings, keys or the profile are not what they should be; nothing was touched.
+        ToolMissingError: gpg is not installed.
+    """
+    settings, base = load_settings(settings_file), settings_file.resolve().parent
+    with ExitStack() as stack:
+        public = _public_keyring(settings, base, stack)
+        signer = _signer(person or _pipeline_key(settings, base), stack)
+        store = open_store(settings.store, base)
+        pipeline = frozenset(settings.openpgp.pipeline)
+        trust = Trust(pipeline=pipeline, people=public.known - pipeline)
+        ledger = LedgerWriter(store, public, trust, signer)
+        yield Yard(
+            product=settings.product,
+            naming=settings.naming,
+            work=base / settings.work,
+            changelog=None if settings.changelog is None else base / settings.changelog,
+            store=store,
+            ledger=ledger,
+            statements=public,
+            clock=clock,
+            image_signatures=_image_verifier(settings, base, stack),
+            release_signatures=AllowListVerifier(public.home, pipeline),
+            file_signer=signer,
+            payload=_payload_tools(settings, base, secrets),
+            pages=PagesOptions(
+                base_url=settings.pages.base_url,
+                templates=None if settings.pages.templates is None else base / settings.pages.templates,
+            ),
+            policy=lambda: policy_in_force(store, ledger.state()),
+        )
+
+
+def person_signer(source: SecretKeySource, stack: ExitStack) -> StatementSigner:
+    """A person's own key, for statements. The caller's ``stack`` closes its keyring."""
+    return _signer(source, stack)
+
+
+def _public_keyring(settings: Settings, base: Path, stack: ExitStack) -> KeyringVerifier:
+    home, known = verifier_from_keys(_under(base, settings.openpgp.keys))
+    stack.callback(home.close)
+    missing = [key for key in settings.openpgp.pipeline if key not in known]
+    if missing:
+        raise InputError(f"openpgp.pipeline: {', '.join(missing)}: not among the keys of openpgp.keys")
+    return KeyringVerifier(home, frozenset(known))
+
+
+def _pipeline_key(settings: Settings, base: Path) -> SecretKeySource | None:
+    options = settings.openpgp
+    if options.signer is None:
+        return None
+    home = None if options.home is None else base / options.home
+    return SecretKeySource(
+        fingerprint=options.signer, home=home, files=tuple(_under(base, options.secret_keys))
+    )
+
+
+def _signer(source: SecretKeySource | None, stack: ExitStack) -> OpenPgpSigner | NoSigner:
+    if source is None:
+        return NoSigner()
+    opened: list[OpenPgpHome] = []
+
+    def home() -> OpenPgpHome:
+        if not opened:
+            opened.append(stack.enter_context(OpenPgpHome(source.home)))
+            for path in source.files:
+                with storage_errors(path):
+                    opened[0].import_keys(path.read_bytes())
+        return opened[0]
+
+    return OpenPgpSigner(home, source.fingerprint)
+
+
+def _image_verifier(settings: Settings, base: Path, stack: ExitStack) -> AllowListVerifier:
+    if not settings.image.keys:
+        return AllowListVerifier(stack.enter_context(OpenPgpHome()), ())  # nobody is trusted
+    home, _ = verifier_from_keys(_under(base, settings.image.keys))
+    stack.callback(home.close)
+    return AllowListVerifier(home, settings.image.signers)
+
+
+def _payload_tools(settings: Settings, base: Path, secrets: SecretsHandler | None) -> PayloadTools:
+    options = settings.payload
+    if len(options.signers) != len(options.keys):
+        raise InputError(
+            f"payload: expected a public key for each of the {len(options.signers)} signers,"
+            f" found {len(options.keys)}"
+        )
+
+    def open_signers() -> Sequence[DigestSigner]:
+        return [open_signer(_absolute(uri, base), secrets) for uri in options.signers]
+
+    return PayloadTools(
+        profile=get_profile(options.profile),
+        workers=options.workers,
+        keys=tuple(load_payload_key(path) for path in _under(base, options.keys)),
+        open_signers=open_signers,
+    )
+
+
+def _absolute(uri: str, base: Path) -> str:
+    """A ``file:`` URI counts from the settings file, like every path in it."""
+    return f"file:{base / uri.removeprefix('file:')}" if uri.startswith("file:") else uri
+
+
+def _under(base: Path, paths: Sequence[Path]) -> list[Path]:
+    return [base / path for path in paths]
