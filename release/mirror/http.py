@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util.retry import Retry
 
 from release.digests import Digest
@@ -32,6 +32,8 @@ CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 """Seconds without a byte."""
 
+_BAD_ADDRESS = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, LocationParseError)
+
 
 class HttpReader:
     """``ObjectReader`` (without listing) and ``PointerReader`` below a URL.
@@ -42,8 +44,7 @@ class HttpReader:
 
     def __init__(self, base_url: str, *, retries: int = 3, max_size: int = DEFAULT_MAX_SIZE) -> None:
         """``base_url`` is ``http:`` or ``https:``; ``max_size`` is in bytes. Contacts nobody."""
-        parts = urlsplit(base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        if not _is_web_address(base_url):
             raise InputError(f"mirror URL {base_url!r}: expected http(s)://HOST/PATH")
         self._base = base_url.rstrip("/") + "/"
         self._max_size = max_size
@@ -122,10 +123,23 @@ class HttpReader:
     def _errors(self, key: str) -> Iterator[None]:
         try:
             yield
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
+        except (
+            requests.exceptions.InvalidURL,
+            requests.exceptions.InvalidSchema,
+            LocationParseError,
+        ) as error:
             raise InputError(f"{self._base}{key}: {error}") from error
         except (requests.RequestException, HTTPError, OSError) as error:
             raise UnavailableError(f"{self._base}{key}: {error}") from error
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # checked when it is asked for
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.query + parts.fragment
 
 
 def _refusal(url: str, status: int, reason: str) -> InputError | UnavailableError:

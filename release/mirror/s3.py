@@ -12,10 +12,10 @@ killed multipart upload leaves parts nobody sees but somebody pays for: give the
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypedDict
+from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
 
 import boto3
 from botocore import exceptions as boto
@@ -120,11 +120,9 @@ class S3Store:
         try:
             with self._errors(key):
                 head = self._client.head_object(Bucket=self._bucket, Key=name, ChecksumMode="ENABLED")
+                return ObjectStat(size=head["ContentLength"], sha256=_claimed_sha256(head), etag=_tag(head))
         except MissingObjectError:
             return None
-        return ObjectStat(
-            size=head["ContentLength"], sha256=_claimed_sha256(head), etag=head["ETag"].strip('"')
-        )
 
     def list(self, prefix: str) -> Iterator[str]:
         """See ``ObjectReader.list``. Sorted here: SeaweedFS sorts by path segment instead."""
@@ -198,12 +196,11 @@ class S3Store:
         try:
             with self._errors(key):
                 answer = self._client.get_object(Bucket=self._bucket, Key=name)
+                body, tag = answer["Body"], _tag(answer)
         except MissingObjectError:
             return None
-        body = answer["Body"]
         with mapped_stream(body.read, body.close, lambda: self._errors(key)) as stream:
-            data = read_bounded(stream, key, POINTER_LIMIT)
-        return Pointer(data=data, tag=answer["ETag"].strip('"'))
+            return Pointer(data=read_bounded(stream, key, POINTER_LIMIT), tag=tag)
 
     def swap_pointer(self, key: str, expected: str | None, data: bytes) -> Pointer:
         """See ``PointerStore.swap_pointer``. ``If-Match``; unquoted, as Ceph wants it and AWS allows."""
@@ -241,6 +238,11 @@ class S3Store:
             raise _translate(self._where(key), error) from error
         except (boto.BotoCoreError, OSError) as error:
             raise _translate_local(self._where(key), error) from error
+        except KeyError as error:
+            raise InputError(
+                f"{self._where(key)}: expected {error} in the answer, found none",
+                hint="what answers at this endpoint is not an S3 server",
+            ) from error
 
     def _put(self, key: str, data: bytes, headers: Headers, condition: _Condition) -> str:
         """One request; its checksum is kept by the server and repeated in the metadata. Gives the ETag."""
@@ -256,7 +258,7 @@ class S3Store:
                 **headers,
                 **condition,
             )
-        return answer["ETag"].strip('"')
+            return _tag(answer)
 
     def _multipart(self, key: str) -> MultipartUpload:
         return MultipartUpload(
@@ -299,6 +301,11 @@ def _headers(key: str, content_type: str | None, cache_control: str | None) -> H
     }
 
 
+def _tag(answer: Mapping[str, Any]) -> str:
+    tag: str = answer["ETag"]
+    return tag.strip('"')
+
+
 def _base64(value: bytes) -> str:
     return base64.b64encode(value).decode("ascii")
 
@@ -337,6 +344,8 @@ def _translate(where: str, error: boto.ClientError) -> Exception:  # noqa: PLR09
         return InputError(text, hint="set this machine's clock")
     if status in {401, 403} or code in {"ExpiredToken", "InvalidToken"}:
         return InputError(text, hint=_CREDENTIALS_HINT)
+    if code == "NotImplemented":  # 501, the one of its kind that stays
+        return InputError(text, hint="this server cannot do what publishing needs; use another")
     if status >= 500 or status in {408, 409, 429} or code in {"BadDigest", "RequestTimeout", "SlowDown"}:
         return UnavailableError(text)
     return InputError(text)

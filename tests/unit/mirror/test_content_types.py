@@ -1,0 +1,28 @@
+"""Media types and cache times."""
+
+from __future__ import annotations
+
+import pytest
+
+from release.mirror.content_types import IMMUTABLE, MUTABLE, cache_control, content_type
+
+
+@pytest.mark.parametrize(
+    ("key", "media_type", "cache"),
+    [
+        ("alpha/amd64-usr/4593.0.1/version.txt", "text/plain; charset=utf-8", IMMUTABLE),
+        ("alpha/amd64-usr/current/version.txt", "text/plain; charset=utf-8", MUTABLE),
+        ("update/amd64-usr/4593.0.1/flatcar_production_update.gz", "application/octet-stream", IMMUTABLE),
+        ("alpha/amd64-usr/4593.0.1/a.bin.bz2.DIGESTS", "text/plain; charset=utf-8", IMMUTABLE),
+        ("alpha/amd64-usr/4593.0.1/a.bin.bz2.sig", "application/pgp-signature", IMMUTABLE),
+        ("releases/4593.0.1/release.json", "application/json", IMMUTABLE),
+        ("ledger/00000001.json", "application/json", IMMUTABLE),
+        ("ledger/head.json", "application/json", MUTABLE),
+        ("pages/releases/4593.0.1/index.html", "text/html; charset=utf-8", MUTABLE),
+        ("releases.json", "application/json", MUTABLE),
+        ("4593.0.1", "application/octet-stream", MUTABLE),
+    ],
+)
+def test_type_and_cache_follow_from_the_key(key: str, media_type: str, cache: str) -> None:
+    assert content_type(key) == media_type
+    assert cache_control(key) == cache

@@ -1,0 +1,189 @@
+"""Reading a mirror over HTTP, from good servers and bad ones."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from release.digests import hash_stream
+from release.errors import InputError, NotVerifiedError, UnavailableError
+from release.mirror.directory import DirectoryStore
+from release.mirror.http import HttpReader
+from release.mirror.plan import Wanted
+from release.mirror.store import MissingObjectError, ObjectTooLargeError
+from release.mirror.sync import verify_objects
+from tests.canned_server import Canned, canned_server
+from tests.store_conformance import KEY, sha
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
+        pass
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Iterator[str]:
+    """A directory mirror with one object and one pointer behind a plain web server; its URL."""
+    store = DirectoryStore(tmp_path)
+    store.create(KEY, b"text\n", sha256=sha(b"text\n"))
+    store.swap_pointer("alpha/amd64-usr/current/version.txt", None, b"FLATCAR_VERSION=1.2.3\n")
+    handler = partial(_Quiet, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_mirror_is_read(mirror: str) -> None:
+    reader = HttpReader(mirror + "/")
+    assert reader.read(KEY) == b"text\n"
+    with reader.open(KEY) as stream:
+        assert hash_stream(stream).sha256 == sha(b"text\n")
+    stat = reader.stat(KEY)
+    assert stat is not None
+    assert (stat.size, stat.sha256) == (5, None)
+    pointer = reader.read_pointer("alpha/amd64-usr/current/version.txt")
+    assert pointer is not None
+    assert pointer.data == b"FLATCAR_VERSION=1.2.3\n"
+    verify_objects(reader, [Wanted(key=KEY, size=5, sha256=sha(b"text\n"))])
+    with pytest.raises(NotVerifiedError, match=KEY):
+        verify_objects(reader, [Wanted(key=KEY, size=5, sha256=sha(b"other"))])
+
+
+def test_what_is_missing_is_missing(mirror: str) -> None:
+    reader = HttpReader(mirror)
+    assert reader.stat("absent") is None
+    assert reader.read_pointer("absent") is None
+    with pytest.raises(MissingObjectError, match=f"{mirror}/absent: there is no such object"):
+        reader.open("absent")
+
+
+def test_reading_is_bounded(mirror: str) -> None:
+    with pytest.raises(ObjectTooLargeError, match=f"{KEY}: expected at most 4 bytes"):
+        HttpReader(mirror).read(KEY, 4)
+    with (
+        HttpReader(mirror, max_size=4).open(KEY) as stream,
+        pytest.raises(ObjectTooLargeError, match="4 bytes"),
+    ):
+        stream.read()
+
+
+def test_keys_are_checked_and_listing_is_refused(mirror: str) -> None:
+    reader = HttpReader(mirror)
+    with pytest.raises(InputError, match="expected segments"):
+        reader.open("../secret")
+    with pytest.raises(InputError, match="cannot be listed"):
+        reader.list("alpha/")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "file:///x", "ftp://host/", "http://", "http://h/?q", "http://h/#f", "host/x"]
+)
+def test_only_web_addresses_are_mirrors(url: str) -> None:
+    with pytest.raises(InputError, match="mirror URL"):
+        HttpReader(url)
+
+
+@pytest.mark.parametrize("url", ["http://a..b/", "http://*/", "http://[::x]/"])
+def test_addresses_that_cannot_be_are_input_errors(url: str) -> None:
+    with pytest.raises(InputError):
+        HttpReader(url, retries=0).read(KEY)
+
+
+@pytest.mark.parametrize(
+    ("status", "family"),
+    [
+        (404, MissingObjectError),
+        (410, MissingObjectError),
+        (401, InputError),
+        (403, InputError),
+        (400, InputError),
+        (204, InputError),
+        (206, InputError),
+        (408, UnavailableError),
+        (429, UnavailableError),
+        (500, UnavailableError),
+        (503, UnavailableError),
+    ],
+)
+def test_statuses_have_their_errors(status: int, family: type[Exception]) -> None:
+    with (
+        canned_server(lambda *_: Canned(status=status)) as url,
+        pytest.raises(family, match=f"{url}/{KEY}: ") as caught,
+    ):
+        HttpReader(url, retries=0).read(KEY)
+    assert type(caught.value) is family
+
+
+def test_a_server_that_recovers_is_asked_again() -> None:
+    asked: list[str] = []
+
+    def answer(_method: str, path: str, _headers: Mapping[str, str]) -> Canned:
+        asked.append(path)
+        return Canned(status=503) if len(asked) == 1 else Canned(body=b"text")
+
+    with canned_server(answer) as url:
+        assert HttpReader(url + "/base", retries=1).read(KEY) == b"text"
+    assert asked == [f"/base/{KEY}"] * 2
+
+
+def test_an_object_that_breaks_off_is_unavailable_not_short() -> None:
+    with (
+        canned_server(lambda *_: Canned(body=b"half", length=8)) as url,
+        pytest.raises(UnavailableError, match=f"{KEY}.*[Ii]ncomplete"),
+    ):
+        HttpReader(url, retries=0).read(KEY)
+
+
+def test_bytes_are_taken_as_they_are() -> None:
+    """Even when the server calls a .gz file an encoding; and no encoding is asked for."""
+    seen: list[Mapping[str, str]] = []
+
+    def answer(_method: str, _path: str, headers: Mapping[str, str]) -> Canned:
+        seen.append(headers)
+        return Canned(body=b"CrAU payload", headers={"Content-Encoding": "gzip"})
+
+    with canned_server(answer) as url:
+        assert HttpReader(url).read("update.gz") == b"CrAU payload"
+    assert seen[0]["Accept-Encoding"] == "identity"
+
+
+def test_a_size_that_is_not_told_is_an_input_error() -> None:
+    with (
+        canned_server(lambda *_: Canned(length=-1)) as url,
+        pytest.raises(InputError, match="expected a Content-Length, found ''"),
+    ):
+        HttpReader(url).stat(KEY)
+
+
+def test_redirects_are_followed_but_not_for_ever() -> None:
+    def answer(_method: str, path: str, _headers: Mapping[str, str]) -> Canned:
+        if path == "/there":
+            return Canned(body=b"text")
+        return Canned(status=302, headers={"Location": "/there" if "once" in path else path})
+
+    with canned_server(answer) as url:
+        assert HttpReader(url).read("once") == b"text"
+        with pytest.raises(UnavailableError, match="redirects"):
+            HttpReader(url).read("loop")
+
+
+def test_nobody_there_is_unavailable() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+        with pytest.raises(UnavailableError, match=f"{url}/{KEY}.*refused"):
+            HttpReader(url, retries=0).read(KEY)
