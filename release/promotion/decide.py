@@ -14,6 +14,8 @@ from release.ledger.fields import format_time
 from release.promotion.case import CLOCK_SKEW, Case, voices
 from release.promotion.policy import Edge, Quorum
 
+_LINE_LENGTH = 400
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleResult:
@@ -44,7 +46,13 @@ class Decision:
 
     def lines(self) -> tuple[str, ...]:
         """One line per rule, as the ledger keeps them."""
-        return tuple(f"{rule.name}: {rule.missing or rule.detail}" for rule in self.rules)
+        return tuple(_one_line(f"{rule.name}: {rule.missing or rule.detail}") for rule in self.rules)
+
+
+def _one_line(text: str) -> str:
+    """People's words may be long and of several lines; in a list of rules they are neither."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LINE_LENGTH else line[: _LINE_LENGTH - 1] + "…"
 
 
 def decide(case: Case) -> Decision:
@@ -198,7 +206,9 @@ def _evidence(case: Case, edge: Edge) -> Iterator[RuleResult]:
 def _no_veto(case: Case, _edge: Edge) -> Iterator[RuleResult]:
     against = [voice for voice in voices(case) if voice.veto is not None]
     said = "; ".join(
-        f"{voice.person.name}: {voice.veto.reason or 'no reason given'}" for voice in against if voice.veto
+        f"{voice.person.name}: {_one_line(voice.veto.reason) or 'no reason given'}"
+        for voice in against
+        if voice.veto
     )
     yield _result(
         "no-veto",
