@@ -204,18 +204,14 @@ def _evidence(case: Case, edge: Edge) -> Iterator[RuleResult]:
 
 
 def _no_veto(case: Case, _edge: Edge) -> Iterator[RuleResult]:
-    against = [voice for voice in voices(case) if voice.veto is not None]
-    said = "; ".join(
-        f"{voice.person.name}: {_one_line(voice.veto.reason) or 'no reason given'}"
-        for voice in against
-        if voice.veto
-    )
+    against = [(voice.person.name, voice.veto) for voice in voices(case) if voice.veto is not None]
+    said = "; ".join(f"{name}: {_one_line(veto.reason) or 'no reason given'}" for name, veto in against)
     yield _result(
         "no-veto",
         not against,
         said or "nobody said no-go",
         f"no-go withdrawn by its author ({said})",
-        tuple(voice.person.name for voice in against),
+        tuple(name for name, _ in against),
     )
 
 
