@@ -91,6 +91,8 @@ class PagesSettings(_Section):
     """Where the pages are served from, with a trailing slash; needed for absolute links in feeds."""
     templates: Path | None = None
     """Templates that take the place of the built-in ones, file by file."""
+    feed_authority: str = "releases.invalid,2026"
+    """Who mints the ids of feed entries (RFC 4151): a domain of yours and a year you had it. Then keep it."""
 
 
 class Settings(BaseSettings):
@@ -105,6 +107,8 @@ class Settings(BaseSettings):
     """Read once, when the ledger is opened; after that the copy in the store is in force."""
     work: Path = Path("work")
     """Scratch space: several times the size of an image per candidate."""
+    incoming: Path = Path("incoming")
+    """Where the build system drops image sets, as ``<board>/<version>/``; the nightly flow looks here."""
     changelog: Path | None = None
     """Directory with ``security``, ``bugfixes``, ``changes``, ``updates`` fragments."""
     store: StoreSettings = StoreSettings()

@@ -143,18 +143,20 @@ def open_yard(
             product=settings.product,
             naming=settings.naming,
             work=base / settings.work,
+            incoming=base / settings.incoming,
             changelog=None if settings.changelog is None else base / settings.changelog,
             store=store,
             ledger=ledger,
             statements=public,
             clock=clock,
             image_signatures=_image_verifier(settings, base, stack),
-            release_signatures=AllowListVerifier(public.home, pipeline),
+            release_signatures=_release_verifier(settings, base, stack),
             file_signer=signer,
             payload=_payload_tools(settings, base, secrets),
             pages=PagesOptions(
                 base_url=settings.pages.base_url,
                 templates=None if settings.pages.templates is None else base / settings.pages.templates,
+                feed_authority=settings.pages.feed_authority,
             ),
             policy=lambda: policy_in_force(store, ledger.state()),
         )
@@ -206,6 +208,13 @@ def _image_verifier(settings: Settings, base: Path, stack: ExitStack) -> AllowLi
     home, _ = verifier_from_keys(_under(base, settings.image.keys))
     stack.callback(home.close)
     return AllowListVerifier(home, settings.image.signers)
+
+
+def _release_verifier(settings: Settings, base: Path, stack: ExitStack) -> AllowListVerifier:
+    """Accepts the pipeline's signatures, and the build's, whose own ``.sig`` files are published."""
+    home, _ = verifier_from_keys(_under(base, [*settings.openpgp.keys, *settings.image.keys]))
+    stack.callback(home.close)
+    return AllowListVerifier(home, {*settings.openpgp.pipeline, *settings.image.signers})
 
 
 def _payload_tools(settings: Settings, base: Path, secrets: SecretsHandler | None) -> PayloadTools:

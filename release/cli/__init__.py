@@ -1,1 +1,1 @@
-"""..."""
+"""`humpyard ...`: one module per noun. Parses, calls, prints; decides nothing."""

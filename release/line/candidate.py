@@ -224,7 +224,7 @@ class _Board:
             signature_sizes=tuple(key.size for key in tools.keys),
             workers=tools.workers,
         )
-        built = build_payload(order, lambda done_blocks, total_blocks: report(done_blocks, total_blocks))
+        built = build_payload(order, progress=report)
         return f"{built.size:,} bytes, {sum(built.operations.values()):,} operations"
 
     def sign(self) -> str:

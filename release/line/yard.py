@@ -39,6 +39,7 @@ class PagesOptions:
 
     base_url: str | None = None
     templates: Path | None = None
+    feed_authority: str = "releases.invalid,2026"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class Yard:
     product: str
     naming: NamingScheme
     work: Path
+    incoming: Path
     changelog: Path | None
     store: Store
     ledger: LedgerWriter

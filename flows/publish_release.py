@@ -1,0 +1,29 @@
+"""Flow: a candidate is uploaded, verified from the mirror, and recorded. No channel moves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+
+from flows.runner import run_as_tasks
+from release.catalog.version import Version
+from release.line.publication import PublicationOrder, publication_job
+from release.wiring import open_yard
+
+
+@flow(name="publish-release", log_prints=False)
+def publish_release(settings: str, version: str, offered_in: list[str] | None = None) -> str:
+    """Publish a candidate; running it again uploads only what is missing.
+
+    Args:
+        settings: path of ``humpyard.toml`` on the worker.
+        version: a candidate that was built there.
+        offered_in: for history, channels that offered it before the ledger began.
+
+    Returns:
+        The last step's line, with the release digest.
+    """
+    order = PublicationOrder(version=Version.parse(version), offered_in=tuple(offered_in or ()))
+    with open_yard(Path(settings)) as yard:
+        return run_as_tasks(publication_job(yard, order))[-1]

@@ -1,0 +1,90 @@
+"""The command `humpyard`: its nouns, and how errors become exit codes.
+
+0 done · 1 refused or not verified · 2 usage · 3 unavailable, try again · 4 a tool or the program failed.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from importlib.metadata import version
+from typing import Annotated
+
+import click
+import typer
+
+from release.cli import candidate, init, ledger, mirror, pages, payload, promote, releases
+from release.cli.output import complain, say, stderr
+from release.errors import HumpyardError
+
+EXIT_USAGE = 2
+EXIT_FAILED = 4
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Release pipeline for image-based Linux: payloads, signing, mirrors, pages, gated promotion.",
+    epilog="Exit codes: 0 done, 1 refused or not verified, 2 usage, 3 unavailable (try again), 4 failed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("init")(init.init)
+app.add_typer(candidate.app, name="candidate")
+app.add_typer(releases.app, name="release")
+app.add_typer(promote.app, name="promote")
+app.add_typer(pages.app, name="pages")
+app.add_typer(ledger.app, name="ledger")
+app.command("verify")(mirror.verify)
+app.add_typer(payload.app, name="payload")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        say(f"humpyard {version('humpyard')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Image sets in, signed and proven releases out, promoted by people who signed for it."""
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command line; returns its exit code and never raises."""
+    try:
+        outcome = app(arguments, standalone_mode=False)
+    except BaseException as error:  # noqa: BLE001 - every ending has an exit code
+        return _ending(error)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _ending(error: BaseException) -> int:
+    """Say what went wrong; returns the exit code."""
+    code = EXIT_FAILED
+    match error:
+        case HumpyardError():
+            complain(error)
+            code = error.exit_code
+        case click.exceptions.Exit():
+            code = int(error.exit_code)
+        case click.ClickException():
+            error.show()
+            code = EXIT_USAGE
+        case KeyboardInterrupt() | click.exceptions.Abort():
+            stderr.print("interrupted: run the same command again to go on")
+            code = EXIT_INTERRUPTED
+        case _:
+            traceback.print_exception(error)
+            stderr.print("error: this is a fault of humpyard; please report it with the lines above")
+    return code
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(run())

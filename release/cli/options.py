@@ -1,0 +1,50 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from release.catalog.version import Version
+from release.errors import InputError
+from release.wiring import SecretKeySource
+
+SettingsFile = Annotated[
+    Path,
+    typer.Option("--settings", envvar="HUMPYARD_SETTINGS", help="The yard's settings file."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
+As = Annotated[str, typer.Option("--as", metavar="FINGERPRINT", help="Your OpenPGP key, as in the policy.")]
+GnupgHome = Annotated[
+    Path | None,
+    typer.Option(help="GnuPG home with your secret key. [default: GNUPGHOME, else ~/.gnupg]"),
+]
+SecretKeys = Annotated[
+    list[Path],
+    typer.Option("--secret-key", help="File with a secret key instead, for trying only. Repeatable."),
+]
+
+DEFAULT_SETTINGS = Path("humpyard.toml")
+
+
+def version_of(text: str) -> Version:
+    """Parse a version given on the command line; a wrong one is a usage error."""
+    try:
+        return Version.parse(text)
+    except InputError as error:
+        raise typer.BadParameter(error.message) from error
+
+
+def person_of(fingerprint: str, home: Path | None, files: list[Path]) -> SecretKeySource:
+    """Where the secret key of the person at the keyboard is."""
+    if files:
+        return SecretKeySource(fingerprint=fingerprint, files=tuple(files))
+    return SecretKeySource(fingerprint=fingerprint, home=home or own_gnupg_home())
+
+
+def own_gnupg_home() -> Path:
+    """The GnuPG home of whoever runs this, as gpg itself finds it."""
+    return Path(os.environ.get("GNUPGHOME") or Path.home() / ".gnupg")
