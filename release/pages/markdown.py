@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 import nh3
 from markdown import Markdown
 from markdown.extensions import Extension
+from markdown.inlinepatterns import LINK_RE, LinkInlineProcessor
 from markdown.treeprocessors import Treeprocessor
 from markupsafe import Markup
 
@@ -21,7 +22,7 @@ from release.errors import InputError
 from release.notes.characters import FORBIDDEN
 from release.pages.normalise import normalise
 
-NOTES_LIMIT = 1 << 20
+NOTES_LIMIT = 256 << 10
 """Characters of Markdown on one page. The longest of Flatcar's 540 notes has 120,693."""
 
 BRACKET_LIMIT = 200
@@ -38,6 +39,13 @@ _TAGS = set(
 )
 _HEADING = re.compile(r"h([1-6])")
 _LINK = re.compile(r"(?:https?://[^/\\\s]|mailto:[^/\\\s])\S*", re.IGNORECASE | re.ASCII)
+_ADDRESS = re.compile(
+    r"""\(\s*+
+    (?:<([^<>\n]{0,2000}+)>|((?:[^()\s<]|\([^()\s]{0,2000}+\)){0,2000}+))
+    (?:\s++(?:"[^"]{0,500}+"|'[^']{0,500}+'))?+
+    \s*+\)""",
+    re.VERBOSE,
+)
 _PLACEHOLDER = re.compile("\x02[^\x03]*\x03")
 
 
@@ -66,6 +74,7 @@ def _converter() -> Markdown:
     """A fresh converter; one keeps references and ids from text to text."""
     converter = Markdown(extensions=["sane_lists", "tables", _Safe()], output_format="html")
     converter.preprocessors.deregister("html_block")
+    converter.inlinePatterns.register(_Links(LINK_RE, converter), "link", 160)
     for name in ("html", "image_link", "image_reference", "short_image_ref"):
         converter.inlinePatterns.deregister(name)
     return converter
@@ -76,7 +85,7 @@ def _clean(html: str) -> str:
         html,
         tags=_TAGS,
         clean_content_tags=set(),
-        attributes={"a": {"href"}, "ol": {"start"}, **{f"h{level}": {"id"} for level in range(3, 7)}},
+        attributes={"*": set(), "a": {"href"}, "ol": {"start"}, **{f"h{n}": {"id"} for n in range(3, 7)}},
         attribute_filter=_attribute,
         url_schemes={"http", "https", "mailto"},
         url_relative="deny",
@@ -97,6 +106,20 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 class _Safe(Extension):
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802  # Python-Markdown's name
         md.treeprocessors.register(_Headings(md), "headings", 5)
+
+
+class _Links(LinkInlineProcessor):
+    """Reads ``(address "title")`` as CommonMark 6.3 does, in linear time.
+
+    The inherited scan goes on to the end of the paragraph for every address that is not ended, which
+    takes minutes for a text of 150 kB that is made for it (measured).
+    """
+
+    def getLink(self, data: str, index: int) -> tuple[str, str | None, int, bool]:  # noqa: N802  # inherited
+        match = _ADDRESS.match(data, index)
+        if match is None:
+            return "", None, index, False
+        return self.unescape(match.group(1) or match.group(2) or "").strip(), None, match.end(), True
 
 
 class _Headings(Treeprocessor):

@@ -19,6 +19,8 @@ _TAB = "    "
 _MARKER = re.compile(r"(?:([-*+])|(\d{1,9})[.)])(?:( {1,4})(?=\S)| +(?=\S)|$)", re.ASCII)
 _CONTAINERS = re.compile(r"(?:>|(?:[-*+]|\d{1,9}[.)])(?= )| )*", re.ASCII)
 _HEADING = re.compile(r"#{1,6}(?: |$)")
+_DEFINITION = re.compile(r"\[[^][]+\]: *\S+(?: +(?:\"[^\"]*\"|'[^']*'|\([^()]*\)))? *$")
+_NO_DEFINITION = re.compile(r"\[[^][]*\]: *")
 _RULE = re.compile(r"([-*_])(?: *\1){2,} *")
 _SETEXT = re.compile(r"(?:=+|-+) *")
 _FENCE = re.compile(r"(`{3,})[^`]*|(~{3,}).*")
@@ -44,6 +46,8 @@ class _Writer:
         self.out: list[str] = []
         self.offsets: list[int] = []
         """The column where the text of each open list item begins, outermost first."""
+        self.kind: str | None = None
+        """Whether the last item had a bullet or a number."""
         self.fence: str | None = None
         self.blank = True
         """The line before was blank (or there is none)."""
@@ -61,12 +65,10 @@ class _Writer:
             self._text(body, indent)
 
     def _text(self, body: str, indent: int) -> None:
-        lazy = self.paragraph and not _starts_block(body)
-        if not lazy:
-            while self.offsets and indent < self.offsets[-1]:
-                self.offsets.pop()
-                if not _MARKER.match(body):
-                    self._separate()
+        marker = _MARKER.match(body)
+        before = self.kind if self.offsets else None
+        if not self.paragraph or _starts_block(body):
+            self._leave(indent, keep_tight=marker is not None)
         inner = indent - (self.offsets[-1] if self.offsets else 0)
         if inner >= 4 and not self.paragraph:
             self._write(_TAB * len(self.offsets) + " " * inner + body)
@@ -80,26 +82,37 @@ class _Writer:
         elif _RULE.fullmatch(body) and not (self.paragraph and _SETEXT.fullmatch(body)):
             self._separate()
             self._write(_TAB * len(self.offsets) + body)
-        elif (marker := _MARKER.match(body)) and inner < 4 and self._may_begin(marker):
-            self._item(body, indent, marker)
+        elif marker and inner < 4 and self._may_begin(marker, before):
+            self._item(body, indent, marker, before)
+        elif _DEFINITION.match(body):
+            self._write(_TAB * len(self.offsets) + body)
+            self._separate()
         else:
-            text = "\\" + body if body.startswith("#") else body
+            text = "\\" + body if body.startswith("#") or _NO_DEFINITION.match(body) else body
             self._write(_TAB * len(self.offsets) + text, paragraph=True)
 
-    def _item(self, body: str, indent: int, marker: re.Match[str]) -> None:
+    def _leave(self, indent: int, *, keep_tight: bool) -> None:
+        """Close the items that a line at ``indent`` does not belong to."""
+        while self.offsets and indent < self.offsets[-1]:
+            self.offsets.pop()
+            if not keep_tight:
+                self._separate()
+
+    def _item(self, body: str, indent: int, marker: re.Match[str], before: str | None) -> None:
         """Write a list item: the number as ``1.``, the text one tab further in than the item."""
-        if self.paragraph and not self.offsets:
+        kind = "bullet" if marker.group(1) else "number"
+        if self.paragraph and before != kind and not (before and self.offsets):
             self._separate()
         sign = marker.group(1) or f"{marker.group(2)}."
         width = marker.end() if marker.group(3) else len(marker.group().rstrip()) + 1
         prefix = _TAB * len(self.offsets)
-        rest = body[marker.end() :]
         self.offsets.append(indent + width)
-        self._write(f"{prefix}{sign} {rest}", paragraph=True)
+        self.kind = kind
+        self._write(f"{prefix}{sign} {body[marker.end() :]}", paragraph=True)
 
-    def _may_begin(self, marker: re.Match[str]) -> bool:
+    def _may_begin(self, marker: re.Match[str], before: str | None) -> bool:
         """CommonMark 5.2: in the middle of a paragraph only a bullet or number 1 begins a list."""
-        if not self.paragraph or self.offsets:
+        if not self.paragraph or before:
             return True
         return marker.group(3) is not None and marker.group(2) in {None, "1"}
 

@@ -1,0 +1,63 @@
+"""How values are worded for people: times, sizes, shares, channel names. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from release.pages.site import utc
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A time for people (``text``, ``YYYY-MM-DD HH:MM UTC``) and for machines (``iso``, RFC 3339)."""
+
+    iso: str
+    text: str
+    day: str
+
+
+def rfc3339(time: datetime) -> str:
+    """``2026-08-13T15:48:35Z``."""
+    return utc(time).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def time_of(time: datetime) -> Time:
+    """A time ready to print. All times on the pages are UTC and say so."""
+    moment = utc(time)
+    return Time(rfc3339(time), moment.strftime("%Y-%m-%d %H:%M UTC"), moment.strftime("%Y-%m-%d"))
+
+
+def size(count: int) -> str:
+    """Bytes in binary units with three digits: ``999 B``, ``4.30 MiB``, ``128 MiB``."""
+    value, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while value >= 999.5 and len(units) > 1:
+        value, units = value / 1024, units[1:]
+    if units[0] == "B":
+        return f"{count} B"
+    decimals = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{decimals}f} {units[0]}"
+
+
+def share(part: int, whole: int) -> str:
+    """``part`` of ``whole`` in percent: ``8.2 %``, ``43 %``; less than a tenth reads ``<0.1 %``."""
+    percent = 100 * part / whole
+    if percent < 0.1:
+        return "<0.1 %"
+    return f"{percent:.1f} %" if percent < 9.95 else f"{percent:.0f} %"
+
+
+def channel_title(name: str) -> str:
+    """``Stable``, ``LTS``, ``LTS 2024``."""
+    first, *rest = name.split("-")
+    return " ".join([first.upper() if first == "lts" else first.capitalize(), *rest])
+
+
+def listing(words: list[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def counted(count: int, word: str) -> str:
+    """``1 payload``, ``2 payloads``."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
