@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 from rich.console import Console
-from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
@@ -21,7 +20,7 @@ from release.ledger.state import State
 from release.line.sources import registered_release
 from release.wiring import open_yard
 
-_console = Console(highlight=False, soft_wrap=True)
+_console = Console(highlight=False)
 
 
 def run(out: Path, content: int) -> int:
@@ -39,7 +38,7 @@ def run(out: Path, content: int) -> int:
 
 
 def _say(line: str) -> None:
-    _console.print(Text(line, style="" if line.startswith(" ") else "bold"))
+    _console.print(Text(line, style="" if line.startswith(" ") else "bold"), soft_wrap=True)
 
 
 def _summary(demo: Demo, state: State, seconds: float) -> None:
@@ -55,10 +54,13 @@ def _summary(demo: Demo, state: State, seconds: float) -> None:
         f"Page:     {demo.out / 'mirror' / 'pages' / 'index.html'}",
         "Keys, store and Prefect are embedded defaults: for trying, never for production.",
     )
-    _console.print(Panel(Text("\n".join(lines)), title="humpyard", border_style="dim"))
+    _console.print()
+    for line in lines:
+        _console.print(Text(line), soft_wrap=True)
+    _console.print()
     _console.print(Text("Try next:", style="bold"))
     for command in _next(demo.out):
-        _console.print(Text(f"  {command}"))
+        _console.print(Text(f"  {command}"), soft_wrap=True)
 
 
 def _payloads(board: BoardRelease) -> Table:

@@ -10,8 +10,21 @@ import typer
 from release.canonical import Json
 from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile
 from release.cli.output import emit, say, table, work
+from release.ledger.entries import Entry
 from release.ledger.fields import format_time
+from release.ledger.kinds import (
+    EvidenceFound,
+    Genesis,
+    PointerMoved,
+    ReleaseRegistered,
+    RequestMade,
+    SignOffGiven,
+    read_content,
+)
+from release.ledger.statements import statement_digest
 from release.line.beginning import beginning_job
+from release.promotion.request import read_request
+from release.promotion.sign_off import read_sign_off
 from release.settings import load_settings
 from release.wiring import open_yard
 
@@ -59,9 +72,31 @@ def log(settings: SettingsFile = DEFAULT_SETTINGS, as_json: AsJson = False) -> N
             str(one.entry.sequence),
             format_time(one.entry.time),
             one.entry.kind,
-            (one.statement_signer or one.signer)[-16:],
+            summary(one.entry),
+            one.statement_signer or one.signer,
         )
         for one in chain.entries
     ]
-    table(("no.", "time (UTC)", "kind", "by"), rows)
+    table(("no.", "time (UTC)", "kind", "what", "by"), rows)
     say(f"{len(rows)} entries verified; the last is {chain.state.digest}")
+
+
+def summary(entry: Entry) -> str:
+    """What an entry says, in a few words. The entry was verified, and so can be read."""
+    content = read_content(entry.kind, entry.data, f"entry {entry.sequence}")
+    match content:
+        case Genesis():
+            return f"{content.product}, policy {content.policy.hex[:12]}"
+        case ReleaseRegistered():
+            history = f", was in {', '.join(content.offered_in)}" if content.offered_in else ""
+            return f"{content.version} built for {content.built_for}{history}"
+        case RequestMade():
+            asked = read_request(content.statement)
+            return f"{statement_digest(content.statement).hex[:12]}: {asked.channel} to {asked.version}"
+        case SignOffGiven():
+            given = read_sign_off(content.statement)
+            return f"{given.verdict} to {given.request.hex[:12]} as {given.role}"
+        case EvidenceFound():
+            return f"{content.name} {'passed' if content.passed else 'FAILED'}: {content.detail}"
+        case PointerMoved():
+            return f"{content.channel} from {content.from_version or 'nothing'} to {content.version}"

@@ -10,7 +10,6 @@ from typing import Self
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
 from release.canonical import Json
@@ -37,13 +36,12 @@ def emit(value: Mapping[str, Json] | Sequence[Json]) -> None:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table for people."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        shown.add_column(column, overflow="fold")
-    for row in rows:
-        shown.add_row(*(Text(printable(cell)) for cell in row))
-    stdout.print(shown)
+    """A table for people: aligned, never folded, so that digests can be copied."""
+    shown = [[printable(cell).replace("\n", " ") for cell in row] for row in rows]
+    widths = [max(len(row[at]) for row in (columns, *shown)) for at in range(len(columns))]
+    for number, row in enumerate((columns, *shown)):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        stdout.print(Text(line, style="" if number else "bold"))
 
 
 def complain(error: HumpyardError) -> None:

@@ -98,7 +98,8 @@ def show(payload: Payload, as_json: AsJson = False) -> None:
         emit(found)
         return
     rows = [(name.replace("_", " "), _text(value)) for name, value in found.items()]
-    table(("", str(payload)), rows)
+    say(str(payload))
+    table(("field", "value"), rows)
 
 
 def _text(value: object) -> str:

@@ -1,6 +1,7 @@
 """Publishing a candidate: bytes, then verification from the mirror, then the ledger.
 
-No channel moves here. A published release may be asked for; see ``release.line.promotion``.
+No channel moves here, except that history is told. A published release may be asked for; see
+``release.line.promotion``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from release.catalog.version import Version
 from release.errors import InputError, RefusedError
 from release.ledger.kinds import EvidenceFound, ReleaseRegistered
 from release.ledger.state import State
+from release.line.promotion import pointer_job
 from release.line.steps import Job, Report, Step
 from release.line.verification import release_checks
 from release.line.workspace import Workspace
@@ -48,6 +50,7 @@ def publication_job(yard: Yard, order: PublicationOrder) -> Job:
         Step("upload", "upload and read back", lambda report: _upload(yard, order.version, report)),
         Step("verify-mirror", "verify the release on the mirror", lambda _: _verify(yard, order.version)),
         Step("register", "record the release in the ledger", lambda _: _register(yard, order)),
+        *(pointer_job(yard) if order.offered_in else ()),
     )
 
 

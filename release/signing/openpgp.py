@@ -32,6 +32,7 @@ from release.errors import (
 )
 from release.process import debian_package, run
 from release.signing.openpgp_status import OpenPgpSignature, Status, check_fingerprint, judge, statuses
+from release.signing.scratch import make_scratch, remove_home
 
 _LONGEST_HOME = 80
 """Bytes of a home's path. A socket's is at most 107, gpg's longest name there takes 21."""
@@ -95,9 +96,7 @@ class OpenPgpHome:
                 )
         if directory is not None and not directory.is_dir():
             raise InputError(f"{directory}: expected a directory with an OpenPGP keyring")
-        scratch = Path(
-            tempfile.mkdtemp(prefix="hy-", dir="/tmp")
-        )  # TMPDIR may be too long a path for sockets
+        scratch = make_scratch()
         if directory is None:
             self.path = scratch
         elif len(os.fsencode(directory.resolve())) > _LONGEST_HOME:
@@ -106,7 +105,7 @@ class OpenPgpHome:
         else:
             self.path = directory.resolve()
         end_agents = directory is None or not _agent_runs(self.path)
-        self._close = weakref.finalize(self, _release, self.path, scratch, end_agents=end_agents)
+        self._close = weakref.finalize(self, remove_home, self.path, scratch, end_agents=end_agents)
         self._scratch = scratch
         self._gpg = _open_gpg(self.path)
 
@@ -378,11 +377,3 @@ def _agent_runs(home: Path) -> bool:
         except OSError:
             return False
     return True
-
-
-def _release(home: Path, scratch: Path, *, end_agents: bool) -> None:
-    try:
-        if end_agents:
-            run(["gpgconf", "--homedir", home, "--kill", "all"])
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
