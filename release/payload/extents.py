@@ -29,12 +29,6 @@ def to_extents(blocks: Sequence[int] | Blocks) -> tuple[Extent, ...]:
     return tuple(Extent(start, count) for start, count in zip(starts, counts, strict=True))
 
 
-def to_blocks(extents: Iterable[Extent]) -> Blocks:
-    """The block numbers of ``extents`` in their order. Holes have none and may not be asked for."""
-    pieces = [np.arange(extent.start, extent.end, dtype=np.int64) for extent in extents]
-    return np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)
-
-
 def byte_ranges(extents: Iterable[Extent], block_size: int, length: int) -> Iterator[tuple[int, int]]:
     """Offset and size in bytes of each piece of the first ``length`` bytes of ``extents``.
 

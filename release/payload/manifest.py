@@ -159,6 +159,6 @@ def _operation_message(operation: Operation) -> wire.InstallOperation:
         dst_length=operation.dst_length,
         data_sha256_hash=operation.data_sha256,
     )
-    if operation.data_offset is not None:
+    if operation.data_length or operation.data_offset is not None:
         message.data_length = operation.data_length
     return message

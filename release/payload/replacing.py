@@ -11,6 +11,8 @@ from typing import BinaryIO
 
 from release.errors import InputError, UnavailableError, storage_errors
 
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
@@ -44,7 +46,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 def _open_locked(partial: Path, path: Path) -> BinaryIO:
     while True:
-        file = os.fdopen(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+b")
+        file = os.fdopen(os.open(partial, _FLAGS, 0o666), "r+b")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Another run may have finished between open and lock: what we hold is then its result.

@@ -16,8 +16,8 @@ from release.payload.rules import PayloadFormatError, Rule
 BLOCK_LIMIT = 1 << 26
 """Blocks an image may have: 256 GiB in blocks of 4 KiB."""
 
-BSDIFF_LIMIT = 1 << 30
-"""Bytes a BSDIFF may read, the limit of the client's bspatch, and bytes it may make."""
+READ_LIMIT = 1 << 30
+"""Bytes one operation may read, the limit of the client's bspatch, and bytes a BSDIFF may make."""
 
 WRITE_FACTOR, READ_FACTOR, WORK_FLOOR = 16, 64, 1 << 20
 """Operations may write (read) this multiple of the new image, plus ``WORK_FLOOR`` blocks."""
@@ -184,6 +184,8 @@ def _check_operation(step: Step, block_size: int) -> None:
         raise PayloadFormatError(
             Rule.BLOB_LENGTH, f"{step.where}: {operation.data_length} bytes for {room * block_size}"
         )
+    if operation.reads_target and block_count(operation.src_extents) * block_size > READ_LIMIT:
+        raise PayloadFormatError(Rule.OPERATION, f"{step.where}: reads more than {READ_LIMIT} bytes")
     if operation.type is OperationType.BSDIFF:
         _check_lengths(step.where, operation, block_size)
 
@@ -205,7 +207,7 @@ def _check_lengths(where: str, operation: Operation, block_size: int) -> None:
         ("dst_length", operation.dst_length, operation.dst_extents),
     )
     for name, length, extents in sides:
-        room = min(block_count(extents) * block_size, BSDIFF_LIMIT)
+        room = min(block_count(extents) * block_size, READ_LIMIT)
         if length is None or length > room:
             raise PayloadFormatError(
                 Rule.OPERATION, f"{where}: expected {name} of at most {room} bytes, found {length}"

@@ -15,7 +15,7 @@ import numpy as np
 
 from release.digests import CHUNK_SIZE, Digest, FileDigests
 from release.errors import storage_errors
-from release.payload.extents import block_count, byte_ranges
+from release.payload.extents import byte_ranges
 from release.payload.operations import HOLE, Extent
 from release.payload.rules import PayloadFormatError, Rule
 
@@ -37,19 +37,18 @@ class Target:
             os.ftruncate(self._descriptor, blocks * block_size)
 
     def read(self, extents: Sequence[Extent], length: int, where: str) -> bytes:
-        """The first ``length`` bytes of ``extents``.
+        """The first ``length`` bytes of ``extents``, which the caller has bounded.
 
         Raises:
             PayloadFormatError: a block is outside the target, or nothing has written it.
         """
-        if block_count(extents) > self.blocks * 4:
-            raise PayloadFormatError(Rule.WORK, f"{where}: reads the target more than four times")
         for extent in extents:
             self._check_inside(extent, where)
             if not self._known[extent.start : extent.end].all():
                 raise PayloadFormatError(
                     Rule.SOURCE_NEEDED,
-                    f"{where}: reads blocks of {extent} that nothing has written: it needs the source image",
+                    f"{where}: reads blocks of {extent} that neither source nor payload has written: "
+                    "it needs the source image it was made from",
                 )
         pieces = byte_ranges(extents, self.block_size, length)
         with storage_errors(self._path):
@@ -90,7 +89,9 @@ class Target:
     def _check_inside(self, extent: Extent, where: str) -> None:
         if extent.end > self.blocks:
             raise PayloadFormatError(
-                Rule.EXTENTS, f"{where}: expected blocks below {self.blocks}, found {extent}"
+                Rule.EXTENTS,
+                f"{where}: expected blocks below {self.blocks}, found {extent}",
+                hint="a delta applies to the image it was made from, and to no smaller one",
             )
 
     def writer(self, extents: Sequence[Extent], where: str) -> ExtentWriter:

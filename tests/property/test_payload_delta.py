@@ -17,6 +17,7 @@ from release.payload.build import BuildOrder, BuiltPayload, build_payload
 from release.payload.check import check_payload
 from release.payload.operations import BLOCK_SIZE
 from release.payload.profile import FLATCAR, POSITIONAL_BSPATCH, PROFILES, Profile
+from tests.property.payload_oracle import client_applies, extension_client_unpacks
 
 QUICK = settings(max_examples=60, derandomize=True, deadline=None, database=None)
 
@@ -29,6 +30,10 @@ def block(label: int) -> bytes:
     for place in range(label // 100):
         data[place * 7 : place * 7 + 3] = b"new"
     return bytes(data)
+
+
+def noise(size: int) -> bytes:
+    return random.Random(size).randbytes(size)  # noqa: S311  test data
 
 
 def image(labels: list[int]) -> bytes:
@@ -52,6 +57,7 @@ def prove(old: bytes, new: bytes, profile: Profile, workers: int = 1) -> BuiltPa
         check_payload(here / "p", profile)
         applied = apply_payload(here / "p", here / "out", source=here / "old", profile=profile)
         assert (here / "out").read_bytes() == new
+        assert client_applies((here / "p").read_bytes(), old) == new
         assert applied.image.sha256 == Digest.sha256(new) == built.new_image.sha256
         assert {path.name for path in here.iterdir()} == {"old", "new", "p", "out"}
         return built
@@ -161,3 +167,5 @@ def test_a_full_payload_needs_nothing(new: list[int], profile: Profile) -> None:
         check_payload(here / "p", profile)
         apply_payload(here / "p", here / "out", profile=profile)
         assert (here / "out").read_bytes() == image(new)
+        assert client_applies((here / "p").read_bytes(), noise(len(image(new)))) == image(new)
+        assert extension_client_unpacks((here / "p").read_bytes()) == image(new)

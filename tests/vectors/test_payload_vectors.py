@@ -126,6 +126,7 @@ def generated(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_the_real_generator_s_payloads_apply(
+    *,
     name: str,
     delta: bool,
     kernel: bool,

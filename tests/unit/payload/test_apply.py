@@ -1,0 +1,188 @@
+"""Applying: in place, in operation order, all or nothing."""
+
+from __future__ import annotations
+
+import bz2
+import errno
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from release.errors import InputError, StorageFullError
+from release.payload import bsdiff
+from release.payload.apply import apply_payload
+from release.payload.full import Planned
+from release.payload.operations import HOLE, Extent, Info, Operation, OperationType, Procedure, ProcedureType
+from release.payload.rules import PayloadFormatError, Rule
+from tests.unit.payload.samples import assemble, info, move, noise, place, raw, write
+
+OLD = noise(1, 4)
+A, B, C, D = (OLD[at : at + 4096] for at in range(0, len(OLD), 4096))
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    (tmp_path / "old").write_bytes(OLD)
+    return tmp_path / "old"
+
+
+def made(tmp_path: Path, planned: list[Planned], new: bytes) -> Path:
+    return write(tmp_path / "p", assemble(planned, new), planned)
+
+
+def test_a_move_reads_everything_before_it_writes(tmp_path: Path, old: Path) -> None:
+    path = made(tmp_path, [move([(0, 3)], [(1, 3)])], A + A + B + C)
+    apply_payload(path, tmp_path / "out", source=old)
+    assert (tmp_path / "out").read_bytes() == A + A + B + C
+    assert old.read_bytes() == OLD
+
+
+def test_the_source_may_be_replaced_by_the_result(tmp_path: Path, old: Path) -> None:
+    apply_payload(made(tmp_path, [move([(3, 1)], [(0, 1)])], D + B + C + D), old, source=old)
+    assert old.read_bytes() == D + B + C + D
+
+
+def test_a_larger_source_is_cut_to_the_new_size(tmp_path: Path, old: Path) -> None:
+    path = made(tmp_path, [move([(3, 1)], [(1, 1)])], A + D)
+    applied = apply_payload(path, tmp_path / "out", source=old)
+    assert (tmp_path / "out").read_bytes() == A + D
+    assert applied.image.size == 8192
+
+
+def test_what_lies_behind_a_smaller_source_is_unknown(tmp_path: Path, old: Path) -> None:
+    path = made(tmp_path, [], OLD + bytes(4096))
+    with pytest.raises(PayloadFormatError, match="block 4 was never written") as caught:
+        apply_payload(path, tmp_path / "out", source=old)
+    assert caught.value.rule is Rule.SOURCE_NEEDED
+    path = made(tmp_path, [move([(4, 1)], [(0, 1)])], OLD + bytes(4096))
+    with pytest.raises(PayloadFormatError, match="neither source nor payload has written"):
+        apply_payload(path, tmp_path / "out", source=old)
+
+
+def test_writing_past_the_target_is_refused(tmp_path: Path) -> None:
+    path = made(tmp_path, [raw(OLD, (0, 4)), raw(A, (4, 1))], OLD)
+    with pytest.raises(PayloadFormatError, match="writes up to byte 20480, past the end of the 16384"):
+        apply_payload(path, tmp_path / "out")
+    assert [item.name for item in tmp_path.iterdir()] == ["p"]
+
+
+def test_extents_may_overshoot_where_no_data_do(tmp_path: Path) -> None:
+    """The reference generator's last operation always names a whole chunk."""
+    path = made(tmp_path, [raw(bz2.compress(OLD), (0, 256), kind=OperationType.REPLACE_BZ)], OLD)
+    apply_payload(path, tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == OLD
+
+
+def test_short_data_are_zero_filled_to_the_end_of_the_block(tmp_path: Path, old: Path) -> None:
+    path = made(tmp_path, [raw(b"x", (1, 3))], A + b"x" + bytes(4095) + C + D)
+    apply_payload(path, tmp_path / "out", source=old)
+    assert (tmp_path / "out").read_bytes()[4096:8192] == b"x" + bytes(4095)
+
+
+def test_data_for_a_hole_are_dropped(tmp_path: Path, old: Path) -> None:
+    path = made(tmp_path, [raw(D + A, (HOLE, 1), (1, 1))], A + A + C + D)
+    apply_payload(path, tmp_path / "out", source=old)
+    assert (tmp_path / "out").read_bytes() == A + A + C + D
+
+
+def test_a_payload_may_move_what_it_has_written(tmp_path: Path) -> None:
+    path = made(tmp_path, [raw(A, (0, 1)), move([(0, 1)], [(1, 1)]), move([(0, 2)], [(2, 2)])], A * 4)
+    apply_payload(path, tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == A * 4
+
+
+def test_a_wrong_source_is_guessed_from_the_result(tmp_path: Path, old: Path) -> None:
+    path = made(tmp_path, [move([(0, 1)], [(1, 1)])], A + A + C + D)
+    old.write_bytes(B + B + C + D)
+    with pytest.raises(PayloadFormatError, match="result hash does not match: wrong source image") as caught:
+        apply_payload(path, tmp_path / "out", source=old)
+    assert caught.value.rule is Rule.RESULT_HASH
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_failure_keeps_what_was_there_before(tmp_path: Path) -> None:
+    (tmp_path / "out").write_bytes(b"before")
+    planned = [raw(OLD, (0, 4))]
+    manifest = replace(assemble(planned, OLD), new_partition=Info(len(OLD), bytes(32)))
+    with pytest.raises(PayloadFormatError, match=r"result hash does not match\. Expected"):
+        apply_payload(write(tmp_path / "p", manifest, planned), tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == b"before"
+    assert {item.name for item in tmp_path.iterdir()} == {"p", "out"}
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "no space")
+
+    path = made(tmp_path, [raw(OLD, (0, 4))], OLD)
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(StorageFullError, match="no space left"):
+        apply_payload(path, tmp_path / "out")
+    assert [item.name for item in tmp_path.iterdir()] == ["p"]
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="absent: No such file"):
+        apply_payload(tmp_path / "absent", tmp_path / "out")
+    with pytest.raises(InputError, match="expected a payload file"):
+        apply_payload(tmp_path, tmp_path / "out")
+    path = made(tmp_path, [raw(OLD, (0, 4))], OLD)
+    with pytest.raises(InputError, match="gone: No such file"):
+        apply_payload(path, tmp_path / "out", source=tmp_path / "gone")
+    with pytest.raises(InputError, match="carries no kernel"):
+        apply_payload(path, tmp_path / "out", kernel_out=tmp_path / "kernel")
+    assert [item.name for item in tmp_path.iterdir()] == ["p"]
+
+
+def _with_kernel_delta(tmp_path: Path) -> Path:
+    """A payload whose kernel ``new kernel`` is patched from ``old kernel``."""
+    patch = Operation(
+        type=OperationType.BSDIFF,
+        src_extents=(Extent(0, 1),),
+        src_length=10,
+        dst_extents=(Extent(0, 1),),
+        dst_length=10,
+    )
+    kernel = [Planned(patch, bsdiff.encode(bsdiff.difference(b"old kernel", b"new kernel")), 0)]
+    planned = [raw(OLD, (0, 4))]
+    procedures = (
+        Procedure(
+            type=ProcedureType.KERNEL,
+            operations=place(kernel, len(OLD)),
+            old_info=info(b"old kernel"),
+            new_info=info(b"new kernel"),
+        ),
+        Procedure(type=ProcedureType.PCR_POLICY, new_info=info(b"unknown")),
+    )
+    manifest = replace(assemble(planned, OLD), procedures=procedures)
+    return write(tmp_path / "p", manifest, planned + kernel)
+
+
+def test_a_kernel_delta_needs_the_old_kernel(tmp_path: Path) -> None:
+    path = _with_kernel_delta(tmp_path)
+    applied = apply_payload(path, tmp_path / "out")
+    assert applied.kernel is None
+    assert applied.skipped == ("KERNEL", "PCR_POLICY")
+    with pytest.raises(PayloadFormatError, match="needs the old kernel") as caught:
+        apply_payload(path, tmp_path / "out2", kernel_out=tmp_path / "kernel")
+    assert caught.value.rule is Rule.SOURCE_NEEDED
+    (tmp_path / "old").write_bytes(b"other kernel")
+    with pytest.raises(PayloadFormatError, match="KERNEL: wrong source") as caught:
+        apply_payload(path, tmp_path / "out2", old_kernel=tmp_path / "old")
+    assert caught.value.rule is Rule.SOURCE_HASH
+    assert not (tmp_path / "out2").exists()
+
+
+def test_a_kernel_delta_is_applied_and_verified(tmp_path: Path) -> None:
+    path = _with_kernel_delta(tmp_path)
+    (tmp_path / "old").write_bytes(b"old kernel")
+    verified = apply_payload(path, tmp_path / "out", old_kernel=tmp_path / "old")
+    applied = apply_payload(
+        path, tmp_path / "out", old_kernel=tmp_path / "old", kernel_out=tmp_path / "kernel"
+    )
+    assert (tmp_path / "kernel").read_bytes() == b"new kernel"
+    assert verified == applied
+    assert applied.kernel is not None
+    assert applied.kernel.size == 10
