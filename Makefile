@@ -45,7 +45,8 @@ bench: setup  ## payload sizes and speed beside public tools, as ratios within o
 	@$(BIN)/python -m tools.bench
 
 proto: setup  ## regenerate the manifest's Python from update_metadata.proto
-	@$(BIN)/python -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. release/payload/update_metadata.proto
+	@PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I release/payload \
+	    --python_out=release/payload --mypy_out=release/payload update_metadata.proto
 
 lock:  ## resolve pyproject.toml anew into requirements.lock
 	@.bootstrap/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \

@@ -7,6 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.small_yard import (  # noqa: F401 - fixtures for every test
+    released_template,
+    released_yard,
+    small_yard,
+    yard_template,
+)
+
 _SCRUBBED = ("AWS_", "GNUPGHOME", "HUMPYARD_", "PREFECT_", "GPG_AGENT_INFO")
 for _name in list(os.environ):
     if _name.startswith(_SCRUBBED):

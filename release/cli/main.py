@@ -8,9 +8,8 @@ from __future__ import annotations
 import sys
 import traceback
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Protocol, runtime_checkable
 
-import click
 import typer
 
 from release.cli import candidate, init, ledger, mirror, pages, payload, promote, releases
@@ -55,6 +54,15 @@ def _root(
     """Image sets in, signed and proven releases out, promoted by people who signed for it."""
 
 
+@runtime_checkable
+class _UsageError(Protocol):
+    """What typer raises for a wrong command line. Its class is not public (typer 0.29)."""
+
+    exit_code: int
+
+    def show(self) -> None: ...
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Run one command line; returns its exit code and never raises."""
     try:
@@ -71,12 +79,12 @@ def _ending(error: BaseException) -> int:
         case HumpyardError():
             complain(error)
             code = error.exit_code
-        case click.exceptions.Exit():
+        case typer.Exit():
             code = int(error.exit_code)
-        case click.ClickException():
+        case _UsageError():
             error.show()
             code = EXIT_USAGE
-        case KeyboardInterrupt() | click.exceptions.Abort():
+        case KeyboardInterrupt() | typer.Abort():
             stderr.print("interrupted: run the same command again to go on")
             code = EXIT_INTERRUPTED
         case _:

@@ -92,7 +92,11 @@ def _build(order: BuildOrder, out: Path, signers: list[DigestSigner], report: Re
 
 @app.command()
 def show(payload: Payload, as_json: AsJson = False) -> None:
-    """Show what a payload says about itself. Verifies nothing but its form."""
+    """Show what a payload says about itself: sizes, hashes, operations, kernel, signatures.
+
+    Also which client profiles can apply it, and the first rule of the format it breaks, if any.
+    Verifies nothing: `humpyard payload verify` does.
+    """
     found = describe(payload)
     if as_json:
         emit(found)

@@ -80,7 +80,7 @@ def _record_order(yard: Yard, order: CandidateOrder, space: Workspace) -> None:
     """Fix what is being built, and the time it was ordered, for all later runs of the same command."""
     wanted: dict[str, Json] = {
         "channel": order.channel,
-        "image_sets": {str(board): str(path.resolve()) for board, path in order.image_sets.items()},
+        "boards": [str(board) for board in sorted(order.image_sets)],
         "sources": [str(source) for source in sorted(order.sources)],
         "notes": order.notes,
         "derives_from": str(order.lineage.derives_from) if order.lineage.derives_from else None,
@@ -172,6 +172,11 @@ class _Board:
             return f"{len(image_set.files)} files, verified before and unchanged"
         verified = verify_image_set(image_set, self.yard.image_signatures)
         files: dict[str, Json] = {file.name: _write_digests(file.digests) for file in verified}
+        if record is not None and record.get("files") != files:
+            raise InputError(
+                f"{image_set.directory}: not the files that candidate {image_set.version} was begun with",
+                hint=f"remove {self.workspace.root} to begin anew with these",
+            )
         write_record(self.space.inputs, {"identity": identity, "files": files})
         signers = sorted({file.signed_by for file in verified})
         return f"{len(verified)} files signed by {', '.join(signers)}"

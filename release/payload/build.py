@@ -59,7 +59,7 @@ class BuildOrder:
 class Progress(Protocol):
     """Told how far a build is, in blocks of the new image and kernel; never goes back."""
 
-    def __call__(self, done_blocks: int, total_blocks: int) -> None:
+    def __call__(self, done_blocks: int, total_blocks: int, /) -> None:
         """``done_blocks`` of ``total_blocks`` have their operation."""
 
 
