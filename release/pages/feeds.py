@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from urllib.parse import quote
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 from release.notes.characters import FORBIDDEN
 from release.pages import addresses
@@ -35,20 +35,21 @@ def atom_feed(site: Site, channel: str | None) -> bytes:
     """
     page = addresses.feed(channel)
     events = _events(site, channel)[:ENTRY_LIMIT]
-    root = Xml.Element("feed", {"xmlns": _ATOM, "xml:lang": "en"})
+    root = ET.Element("feed", {"xmlns": _ATOM, "xml:lang": "en"})
     _text(root, "id", _tag(site, "feed", channel or "all"))
     title = site.product if channel is None else f"{site.product} {channel_title(channel)}"
     _text(root, "title", f"{title} releases")
     _text(root, "updated", rfc3339(events[0][0] if events else site.generated_at))
-    author = Xml.SubElement(root, "author")
+    author = ET.SubElement(root, "author")
     _text(author, "name", site.product)
     if own := site.base_url and addresses.absolute(site, page):
         _link(root, "self", own, "application/atom+xml")
     _link(root, "alternate", _address(site, page, addresses.INDEX), "text/html")
     for event in events:
         _entry(root, site, page, event)
-    Xml.indent(root)
-    return Xml.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    ET.indent(root)
+    data: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return data + b"\n"
 
 
 def _events(site: Site, channel: str | None) -> list[_Event]:
@@ -66,16 +67,16 @@ def _events(site: Site, channel: str | None) -> list[_Event]:
     )
 
 
-def _entry(root: Xml.Element, site: Site, page: str, event: _Event) -> None:
+def _entry(root: ET.Element, site: Site, page: str, event: _Event) -> None:
     since, published, channel = event
     release = published.release
-    entry = Xml.SubElement(root, "entry")
+    entry = ET.SubElement(root, "entry")
     _text(entry, "id", _tag(site, channel, str(release.version)))
     _text(entry, "title", f"{site.product} {channel_title(channel)} {release.version}")
     _text(entry, "published", rfc3339(since))
     _text(entry, "updated", rfc3339(since))
     _link(entry, "alternate", _address(site, page, addresses.release_page(release.version)), "text/html")
-    Xml.SubElement(entry, "category", {"term": channel})
+    ET.SubElement(entry, "category", {"term": channel})
     _text(entry, "summary", summary(release, channel))
     html = to_html(release.notes)
     if html and len(html) <= CONTENT_LIMIT:
@@ -90,11 +91,11 @@ def _tag(site: Site, *parts: str) -> str:
     return f"tag:{site.feed_authority}:{quote('/'.join((site.product, *parts)))}"
 
 
-def _text(parent: Xml.Element, name: str, text: str) -> Xml.Element:
-    element = Xml.SubElement(parent, name)
+def _text(parent: ET.Element, name: str, text: str) -> ET.Element:
+    element = ET.SubElement(parent, name)
     element.text = FORBIDDEN.sub("\ufffd", text)
     return element
 
 
-def _link(parent: Xml.Element, relation: str, address: str, media: str) -> None:
-    Xml.SubElement(parent, "link", {"rel": relation, "type": media, "href": address})
+def _link(parent: ET.Element, relation: str, address: str, media: str) -> None:
+    ET.SubElement(parent, "link", {"rel": relation, "type": media, "href": address})

@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element
 import nh3
 from markdown import Markdown
 from markdown.extensions import Extension
-from markdown.inlinepatterns import LINK_RE, LinkInlineProcessor
+from markdown.inlinepatterns import LinkInlineProcessor
 from markdown.treeprocessors import Treeprocessor
 from markupsafe import Markup
 
@@ -34,9 +34,30 @@ TOP_HEADING = 3
 ID_PREFIX = "rn-"
 """What ids that come from notes begin with, so that they meet none of the page's own."""
 
-_TAGS = set(
-    "a blockquote br code em h3 h4 h5 h6 hr li ol p pre strong table tbody td th thead tr ul".split()
-)
+_TAGS = {
+    "a",
+    "blockquote",
+    "br",
+    "code",
+    "em",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "strong",
+    "table",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "tr",
+    "ul",
+}
 _HEADING = re.compile(r"h([1-6])")
 _LINK = re.compile(r"(?:https?://[^/\\\s]|mailto:[^/\\\s])\S*", re.IGNORECASE | re.ASCII)
 _ADDRESS = re.compile(
@@ -72,9 +93,9 @@ def to_html(text: str) -> Markup:
 
 def _converter() -> Markdown:
     """A fresh converter; one keeps references and ids from text to text."""
-    converter = Markdown(extensions=["sane_lists", "tables", _Safe()], output_format="html")
+    converter = Markdown(extensions=["fenced_code", "sane_lists", "tables", _Safe()], output_format="html")
     converter.preprocessors.deregister("html_block")
-    converter.inlinePatterns.register(_Links(LINK_RE, converter), "link", 160)
+    converter.inlinePatterns.register(_Links(r"\[", converter), "link", 160)
     for name in ("html", "image_link", "image_reference", "short_image_ref"):
         converter.inlinePatterns.deregister(name)
     return converter

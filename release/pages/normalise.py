@@ -27,15 +27,17 @@ _FENCE = re.compile(r"(`{3,})[^`]*|(~{3,}).*")
 
 
 def normalise(text: str) -> str:
-    """Rewrite ``text`` for Python-Markdown with tab length 4 and ``sane_lists``.
+    """Rewrite ``text`` for Python-Markdown with ``fenced_code`` and ``sane_lists``.
 
     Raises:
         InputError: lists and quotations are nested deeper than ``NESTING_LIMIT``; names the line.
     """
     writer = _Writer()
     for number, line in enumerate(text.expandtabs(4).split("\n"), start=1):
-        _check_nesting(number, line, len(writer.offsets))
+        if writer.fence is None:
+            _check_nesting(number, line, len(writer.offsets))
         writer.line(line)
+    writer.end()
     return "\n".join(writer.out) + "\n"
 
 
@@ -48,6 +50,8 @@ class _Writer:
         """The column where the text of each open list item begins, outermost first."""
         self.kind: str | None = None
         """Whether the last item had a bullet or a number."""
+        self.loose = False
+        """An item of the open list goes on after a blank line; then every item needs one before it."""
         self.fence: str | None = None
         self.blank = True
         """The line before was blank (or there is none)."""
@@ -67,14 +71,15 @@ class _Writer:
     def _text(self, body: str, indent: int) -> None:
         marker = _MARKER.match(body)
         before = self.kind if self.offsets else None
-        if not self.paragraph or _starts_block(body):
-            self._leave(indent, keep_tight=marker is not None)
+        self._leave(body, indent, before if marker else None)
         inner = indent - (self.offsets[-1] if self.offsets else 0)
         if inner >= 4 and not self.paragraph:
             self._write(_TAB * len(self.offsets) + " " * inner + body)
         elif fence := _FENCE.fullmatch(body):
             self.fence = fence.group(1) or fence.group(2)
             self._separate()
+            if not self.offsets:
+                self._write(self.fence)
         elif _HEADING.match(body):
             self._separate()
             self._write(_TAB * len(self.offsets) + body)
@@ -89,26 +94,31 @@ class _Writer:
             self._separate()
         else:
             text = "\\" + body if body.startswith("#") or _NO_DEFINITION.match(body) else body
-            self._write(_TAB * len(self.offsets) + text, paragraph=True)
+            self._write(_TAB * len(self.offsets) + _hard_break(text), paragraph=True)
 
-    def _leave(self, indent: int, *, keep_tight: bool) -> None:
-        """Close the items that a line at ``indent`` does not belong to."""
-        while self.offsets and indent < self.offsets[-1]:
-            self.offsets.pop()
-            if not keep_tight:
-                self._separate()
+    def _leave(self, body: str, indent: int, before: str | None) -> None:
+        """Close the items that a line does not belong to. ``before``: it may go on with a list."""
+        if not self.paragraph or _starts_block(body):
+            while self.offsets and indent < self.offsets[-1]:
+                self.offsets.pop()
+                if not _MARKER.match(body):
+                    self._separate()
+        if self.blank and self.offsets:
+            self.loose = True
+        elif not self.offsets and not before:
+            self.loose = False
 
     def _item(self, body: str, indent: int, marker: re.Match[str], before: str | None) -> None:
         """Write a list item: the number as ``1.``, the text one tab further in than the item."""
         kind = "bullet" if marker.group(1) else "number"
-        if self.paragraph and before != kind and not (before and self.offsets):
+        if self.loose or (self.paragraph and before != kind and not (before and self.offsets)):
             self._separate()
         sign = marker.group(1) or f"{marker.group(2)}."
         width = marker.end() if marker.group(3) else len(marker.group().rstrip()) + 1
         prefix = _TAB * len(self.offsets)
         self.offsets.append(indent + width)
         self.kind = kind
-        self._write(f"{prefix}{sign} {body[marker.end() :]}", paragraph=True)
+        self._write(f"{prefix}{sign} {_hard_break(body[marker.end() :])}", paragraph=True)
 
     def _may_begin(self, marker: re.Match[str], before: str | None) -> bool:
         """CommonMark 5.2: in the middle of a paragraph only a bullet or number 1 begins a list."""
@@ -116,18 +126,25 @@ class _Writer:
             return True
         return marker.group(3) is not None and marker.group(2) in {None, "1"}
 
+    def end(self) -> None:
+        """Close a fence that the text leaves open: CommonMark ends it with the text."""
+        if self.fence is not None and not self.offsets:
+            self._write(self.fence)
+
     def _code(self, line: str, body: str, indent: int) -> None:
-        """Write a line of fenced code as indented code, which Python-Markdown reads inside lists too."""
-        edge = self.offsets[-1] if self.offsets else 0
+        """Write a line of fenced code. Inside a list Python-Markdown reads indented code only."""
+        fence, edge = self.fence or "", self.offsets[-1] if self.offsets else 0
         if body and indent < edge:
             self.fence = None
             self._separate()
             self.line(line)
-        elif indent - edge < 4 and _closes(self.fence or "", body):
+        elif indent - edge < 4 and _closes(fence, body):
+            if not self.offsets:
+                self._write(fence)
             self.fence = None
             self._separate()
         elif body:
-            self._write(_TAB * (len(self.offsets) + 1) + line[edge:])
+            self._write(_TAB * (len(self.offsets) + 1) + line[edge:] if self.offsets else line)
         else:
             self._write("", blank=True)
 
@@ -146,6 +163,11 @@ def _starts_block(body: str) -> bool:
     return bool(
         _MARKER.match(body) or _HEADING.match(body) or _RULE.fullmatch(body) or _FENCE.fullmatch(body)
     )
+
+
+def _hard_break(text: str) -> str:
+    """CommonMark 6.7: a backslash at the end of a line breaks it, as two spaces do."""
+    return text[:-1] + "  " if text.endswith("\\") and not text.endswith("\\\\") else text
 
 
 def _closes(fence: str, body: str) -> bool:

@@ -191,8 +191,10 @@ def _file(artifact: Artifact, base: str, page: str) -> FileRow:
 
 
 def _commands(site: Site, base: str, rows: list[FileRow]) -> str:
-    """Shell commands that end in ``OK`` and ``Good signature``. Names and digests are safe in a shell
-    by their own types; ``base`` and ``base_url`` by ``Site``."""
+    """Shell commands that end in ``OK`` and ``Good signature``.
+
+    Names and digests are safe in a shell by their own types, ``base`` and ``base_url`` by ``Site``.
+    """
     if not rows:
         return ""
     name = rows[0].name

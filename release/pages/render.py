@@ -71,7 +71,9 @@ def _environment(templates: Path | None) -> tuple[Environment, str]:
     style = _style(folders)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     environment.globals["style"] = Markup(style)  # noqa: S704  # our own file, checked to stay one element
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
     return environment, policy
 
 

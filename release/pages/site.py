@@ -73,7 +73,9 @@ class Site:
     def __post_init__(self) -> None:
         _check_utc("generated_at", self.generated_at)
         if self.base_url is not None and not _BASE_URL.fullmatch(self.base_url):
-            raise InputError(f"base_url {self.base_url!r}: expected http(s)://HOST/PATH/ with a trailing slash")
+            raise InputError(
+                f"base_url {self.base_url!r}: expected http(s)://HOST/PATH/ with a trailing slash"
+            )
         if not (_ARTIFACT_BASE.fullmatch(self.artifact_base) or _BASE_URL.fullmatch(self.artifact_base)):
             raise InputError(
                 f"artifact_base {self.artifact_base!r}: expected a relative path or an http(s) address,"

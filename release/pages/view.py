@@ -8,7 +8,10 @@ from release.bundle.release import BoardRelease, PayloadRecord, Release
 from release.catalog.channel import Channel
 from release.pages import addresses
 from release.pages.site import ChannelEntry, PublishedRelease, Site
-from release.pages.wording import Time, channel_title, counted, listing, share, size, time_of
+from release.pages.wording import Time, channel_title, counted, listing, share, size, span, time_of
+
+_NONE = "\N{EN DASH}"
+"""What a table shows where there is nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +224,9 @@ def _row(site: Site, published: PublishedRelease, page: str) -> ReleaseRow:
         standings=standings(site, published, page),
         created=time_of(release.created),
         boards=board_names(release),
-        kernel=kernel_version(release) or "–",
-        full=_download(release) or "–",
-        delta=_smallest_delta(release) or "–",
+        kernel=kernel_version(release) or _NONE,
+        full=_download(release) or _NONE,
+        delta=_smallest_delta(release) or _NONE,
     )
 
 
@@ -238,7 +241,7 @@ def _standing(site: Site, release: Release, entry: ChannelEntry, page: str) -> S
 def _download(release: Release) -> str | None:
     """The size of a full update: of the only board, or from the smallest to the largest."""
     sizes = [full.artifact.size for board in release.boards if (full := full_payload(board))]
-    return _span([size(count) for count in sorted(sizes)])
+    return span([size(count) for count in sorted(sizes)]) if sizes else None
 
 
 def _smallest_delta(release: Release) -> str | None:
@@ -251,16 +254,10 @@ def _smallest_delta(release: Release) -> str | None:
             found.append((min(deltas), full.artifact.size if full else None))
     if not found:
         return None
-    text = _span([size(count) for count, _ in sorted(found, key=lambda pair: pair[0])]) or ""
+    text = span([size(count) for count, _ in sorted(found, key=lambda pair: pair[0])])
     if len(found) == 1 and found[0][1]:
-        return f"{text} ({share(found[0][0], found[0][1])} of full)"
+        return f"{text} ({share(found[0][0], found[0][1])})"
     return text
-
-
-def _span(texts: list[str]) -> str | None:
-    if not texts:
-        return None
-    return texts[0] if texts[0] == texts[-1] else f"{texts[0]} to {texts[-1]}"
 
 
 def summary(release: Release, channel: str) -> str:

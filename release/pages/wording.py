@@ -1,4 +1,7 @@
-"""How values are worded for people: times, sizes, shares, channel names. Pure."""
+"""How values are worded for people: times, sizes, shares, channel names. Pure.
+
+A number and its unit are joined by a no-break space.
+"""
 
 from __future__ import annotations
 
@@ -34,17 +37,26 @@ def size(count: int) -> str:
     while value >= 999.5 and len(units) > 1:
         value, units = value / 1024, units[1:]
     if units[0] == "B":
-        return f"{count} B"
+        return f"{count}\xa0B"
     decimals = 2 if value < 9.995 else 1 if value < 99.95 else 0
-    return f"{value:.{decimals}f} {units[0]}"
+    return f"{value:.{decimals}f}\xa0{units[0]}"
 
 
 def share(part: int, whole: int) -> str:
     """``part`` of ``whole`` in percent: ``8.2 %``, ``43 %``; less than a tenth reads ``<0.1 %``."""
     percent = 100 * part / whole
     if percent < 0.1:
-        return "<0.1 %"
-    return f"{percent:.1f} %" if percent < 9.95 else f"{percent:.0f} %"
+        return "<0.1\xa0%"
+    return f"{percent:.1f}\xa0%" if percent < 9.95 else f"{percent:.0f}\xa0%"
+
+
+def span(texts: list[str]) -> str:
+    """From the first of ``texts`` to the last: ``122 to 131 MiB``."""
+    first, last = texts[0], texts[-1]
+    if first == last:
+        return first
+    number, _, unit = first.partition("\xa0")
+    return f"{number} to {last}" if last.endswith(f"\xa0{unit}") else f"{first} to {last}"
 
 
 def channel_title(name: str) -> str:

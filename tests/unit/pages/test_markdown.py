@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from markdown_it import MarkdownIt
+
+from release.errors import InputError
+from release.pages.markdown import BRACKET_LIMIT, NOTES_LIMIT, to_html
+from release.pages.normalise import NESTING_LIMIT
+
+
+def test_raw_html_is_shown_as_text_and_nothing_of_it_is_lost() -> None:
+    html = to_html(
+        "Set SELINUX=<yes|no> and <b>bold</b> <script>alert(1)</script> <!-- c --> &lt;x&gt;\n\n<div>"
+    )
+    assert "SELINUX=&lt;yes|no&gt;" in html
+    assert "&lt;b&gt;bold&lt;/b&gt; &lt;script&gt;alert(1)&lt;/script&gt; &lt;!-- c --&gt; &lt;x&gt;" in html
+    assert "<p>&lt;div&gt;</p>" in html
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "javascript:alert(1)",
+        "JaVaScRiPt:alert(1)",
+        "java&#115;cript:alert(1)",
+        "data:text/html,x",
+        "//evil.example",
+        "/\\evil.example",
+        "https:evil",
+        "http:///evil.example",
+        "vbscript:x",
+        "relative.html",
+        "#anchor",
+        "tel:1",
+        "mailto:",
+    ],
+)
+def test_a_link_that_leads_elsewhere_than_to_web_or_mail_is_none(target: str) -> None:
+    for text in (f"[x]({target})", f"[x](<{target}>)", f"[x][y]\n\n[y]: {target}", f"![x]({target})"):
+        assert "href" not in to_html(text)
+        assert "x" in to_html(text)
+
+
+def test_links_to_web_and_mail_work_without_titles() -> None:
+    html = to_html(
+        '[a](https://a.example/b_(c)?d=1&e "title") <https://f.example>'
+        ' [m](mailto:a@b.example) [r]\n\n[r]: http://r.example "t"'
+    )
+    assert html == (
+        '<p><a href="https://a.example/b_(c)?d=1&amp;e">a</a> <a href="https://f.example">https://f.example</a>'
+        ' <a href="mailto:a@b.example">m</a> <a href="http://r.example">r</a></p>'
+    )
+
+
+def test_a_picture_becomes_a_link_to_it() -> None:
+    assert to_html("![alt](https://a.example/b.png)") == '<p>!<a href="https://a.example/b.png">alt</a></p>'
+
+
+def test_headings_are_moved_below_the_section_without_gaps_and_named_once() -> None:
+    html = to_html("# A `b`\n\n#### C & d\n\n#### C & d\n\n## E\n\n####### seven\n\n# ü\n")
+    assert [line for line in html.split("\n") if line.startswith("<h")] == [
+        '<h3 id="rn-a-b">A <code>b</code></h3>',
+        '<h4 id="rn-c-d">C &amp; d</h4>',
+        '<h4 id="rn-c-d-2">C &amp; d</h4>',
+        '<h4 id="rn-e">E</h4>',
+        '<h3 id="rn-section">ü</h3>',
+    ]
+
+
+def test_characters_that_act_on_the_reader_are_shown_as_replaced() -> None:
+    assert to_html("a\x1b[31m\x00b\u202ec\ud800") == "<p>a\ufffd[31m\ufffdb\ufffdc\ufffd</p>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "text\n- a\n- b\n",
+        " #### A\n - a\n - b\n   more\n\n   second\n",
+        "- a\n  - b\n    - c\n- d\n",
+        "* a\n   * b\n1. c\n2. d\n",
+        "1) a\n2) b\n   - c\n",
+        "para\n14. no list\n1. list\n",
+        "- a\n\n      code\n- b\n",
+        "```sh\n- no list\n# no heading\n\n  <x>\n```\nafter\n",
+        "- a\n  ```\n  code\n  ```\n  tail\n- b\n~~~\nopen\n",
+        "- a\n  ```\n  code\nout\n",
+        "#1 is no heading\n#\n## b\ntext\n# c #\n",
+        "- a\n***\n- b\n---\nx\n---\n",
+        "a\n\n- b\nlazy\n\nout\n",
+        "10. a\n    - b\n11. c\n",
+        "[x]: https://a.example\n[y]: https://b.example 'title'\n[x], [y]\n",
+        "a\\\nb\n- c\\\n  d\n",
+        "\ttab\n\n-\ta\n\t- b\n",
+        "-\n- a\n",
+        "> quoted\n> text\n",
+        "- a\n\n  - b\n- c\n\n  para\n  - d\n- e\n\nout\n- f\n- g\n",
+    ],
+)
+def test_structure_is_what_commonmark_reads(text: str) -> None:
+    ours, theirs = to_html(text), MarkdownIt("commonmark").render(text)
+    for tag in ("li", "ul", "ol", "pre", "blockquote", "a", "br", "hr"):
+        assert (tag, ours.count(f"<{tag}")) == (tag, theirs.count(f"<{tag}")), ours
+    assert sum(ours.count(f"<h{n}") for n in range(1, 7)) == sum(theirs.count(f"<h{n}") for n in range(1, 7))
+
+
+def test_tables_are_kept() -> None:
+    assert "<td>1</td>" in to_html("a | b\n:-: | -\n1 | 2\n")
+    assert "style" not in to_html("a | b\n:-: | -\n1 | 2\n")
+
+
+def test_too_much_is_refused() -> None:
+    with pytest.raises(InputError, match="expected at most 262144 characters, found 262145"):
+        to_html("x" * (NOTES_LIMIT + 1))
+    with pytest.raises(InputError, match="more than 200 brackets open"):
+        to_html("[" * (BRACKET_LIMIT + 1))
+
+
+@pytest.mark.parametrize("sign", ["- ", "> ", "1. ", "> - "])
+def test_deep_nesting_is_refused_with_the_line(sign: str) -> None:
+    assert to_html(sign * 5 + "a")
+    with pytest.raises(InputError, match=r"line 2: lists and quotations nested deeper than 16"):
+        to_html("a\n" + sign * (NESTING_LIMIT + 2) + "a")
+    steps = "\n".join("  " * depth + "- a" for depth in range(40))
+    with pytest.raises(InputError, match="nested deeper"):
+        to_html(steps)
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["[](a", "[a](<", '[a](" x)', "[a]:\n", "[a]: x\n", "`a``", "*a", "<a ", "&#", "[a](b 'x)", "- a\n"],
+)
+def test_time_grows_with_the_length_of_the_text(part: str) -> None:
+    """30 kB of what once took minutes; the margin is for slow machines, not for slow code."""
+    started = time.process_time()
+    to_html(part * (30_000 // len(part)))
+    assert time.process_time() - started < 10
+
+
+def test_equal_text_gives_equal_html() -> None:
+    text = "# a\n\n[x]\n\n[x]: https://a.example\n"
+    assert to_html(text) == to_html(text)
+    assert "href" not in to_html("[x]")
