@@ -85,8 +85,6 @@ class Demo:
         return f"{self.settings_file}; the keys are for trying only, never for production"
 
     def _image_set(self, version: Version) -> str:
-        for name, text in FRAGMENTS.items():
-            (self.out / "changelog" / name).write_text(text)
         out = self.out / "incoming" / BOARD / str(version)
         out.parent.mkdir(parents=True, exist_ok=True)
         order = ImageSetOrder(
@@ -111,6 +109,8 @@ class Demo:
 
     def _new_release(self) -> None:
         self.say(f"3. {NEW} goes through the line: full payload, and a delta from {OLD}")
+        for name, text in FRAGMENTS.items():
+            (self.out / "changelog" / name).write_text(text)
         self._build(NEW, (OLD,))
         publish_release(str(self.settings_file), str(NEW))
 
