@@ -70,13 +70,27 @@ class ToolMissingError(ToolError):
     """A program is not installed."""
 
 
+_WRONG_PATH = frozenset(
+    {
+        errno.EACCES,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
+
+
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
     """Turn the ``OSError``s of reading or writing ``path`` into this tree.
 
     Raises:
-        StorageFullError: ENOSPC or EDQUOT.
-        InputError: the path is missing, of the wrong kind, or may not be opened.
+        StorageFullError: ENOSPC, EDQUOT, or EFBIG (a limit on the size of files).
+        InputError: the path is missing, of the wrong kind, taken, or may not be opened or written.
         UnavailableError: any other ``OSError`` (EIO, ESTALE, ...).
     """
     try:
@@ -88,6 +102,11 @@ def storage_errors(path: Path) -> Iterator[None]:
                 f"{where}: no space left while writing",
                 hint="free some space, then run the same command again",
             ) from error
-        if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
+        if error.errno == errno.EFBIG:
+            raise StorageFullError(
+                f"{where}: larger than the file system or the process's file size limit allows",
+                hint="raise the limit (ulimit -f), then run the same command again",
+            ) from error
+        if error.errno in _WRONG_PATH:
             raise InputError(f"{where}: {error.strerror}") from error
         raise UnavailableError(f"{where}: {error.strerror or error}") from error

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from release.digests import Digest, hash_stream
-from release.errors import InputError, StorageFullError, storage_errors
+from release.errors import InputError, storage_errors
 from release.mirror.keys import check_key, check_prefix, is_key
 from release.mirror.store import (
     DEFAULT_READ_LIMIT,
@@ -188,11 +188,6 @@ class DirectoryStore:
                 raise MissingObjectError(f"{path}: there is no such object") from error
             except OSError as error:
                 error.filename = str(path)  # names given relative to a descriptor say too little
-                if error.errno == errno.EFBIG:
-                    raise StorageFullError(
-                        f"{path}: larger than the file system or the process's file size limit allows",
-                        hint="raise the limit (ulimit -f), then run the same command again",
-                    ) from error
                 if error.errno == errno.ELOOP:
                     raise InputError(f"{path}: is a symbolic link, which this store never follows") from error
                 raise
