@@ -149,7 +149,7 @@ def load_settings(path: Path) -> Settings:
     try:
         with storage_errors(path):
             return FromFile()
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not TOML: {error}") from error
     except ValidationError as error:
         raise InputError(f"{path}: {_faults(error)}") from error

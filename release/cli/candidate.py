@@ -13,7 +13,7 @@ from release.catalog.lineage import Lineage
 from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, version_of
 from release.cli.output import emit, say, work
 from release.cli.passphrase import ask
-from release.errors import InputError
+from release.errors import InputError, storage_errors
 from release.line.candidate import CandidateOrder, candidate_job
 from release.line.workspace import Workspace
 from release.wiring import open_yard
@@ -58,7 +58,7 @@ def build(
         channel=channel,
         image_sets=dict(_image_set(text) for text in image_set),
         sources=tuple(version_of(text) for text in source),
-        notes=None if notes is None else notes.read_text(encoding="utf-8"),
+        notes=None if notes is None else _text(notes),
         lineage=_lineage(derives_from),
     )
     with open_yard(settings, secrets=ask) as yard:
@@ -81,6 +81,14 @@ def _image_set(text: str) -> tuple[Board, Path]:
     if not path.is_dir():
         raise typer.BadParameter(f"{path}: there is no such directory")
     return parsed, path
+
+
+def _text(path: Path) -> str:
+    try:
+        with storage_errors(path):
+            return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: expected UTF-8 text: {error}") from error
 
 
 def _lineage(derives_from: str | None) -> Lineage:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from release.cli.output import say
+from release.errors import storage_errors
 from release.line.laying_out import lay_out
 
 
@@ -23,7 +24,8 @@ def init(
     Nothing is overwritten. Read both files, fill in keys and people, then run
     `humpyard ledger begin`.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    with storage_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
     for path in lay_out(directory, product, throw_away_keys=throw_away_keys):
         say(f"wrote {path}")
     if throw_away_keys:

@@ -10,6 +10,7 @@ import typer
 from release.canonical import Json
 from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile
 from release.cli.output import emit, say, table, work
+from release.errors import storage_errors
 from release.ledger.entries import Entry
 from release.ledger.fields import format_time
 from release.ledger.kinds import (
@@ -42,8 +43,10 @@ def begin(
     """Begin the ledger with a policy. Safe to repeat; refused if it began with another."""
     options = load_settings(settings)
     path = policy or settings.resolve().parent / options.policy
+    with storage_errors(path):
+        data = path.read_bytes()
     with open_yard(settings) as yard:
-        (outcome,) = work(beginning_job(yard, path.read_bytes(), options.openpgp.pipeline))
+        (outcome,) = work(beginning_job(yard, data, options.openpgp.pipeline))
     say(f"the ledger has begun: {outcome}")
 
 

@@ -12,7 +12,7 @@ from release.bundle.verify import verify_release
 from release.canonical import Json
 from release.cli.options import AsJson, version_of
 from release.cli.output import emit, say
-from release.errors import NotVerifiedError
+from release.errors import NotVerifiedError, storage_errors
 from release.line.verification import release_checks
 from release.signing.openpgp import AllowListVerifier, verifier_from_keys
 from release.signing.trusted_keys import load_payload_key
@@ -42,7 +42,8 @@ def verify(
     """
     wanted = version_of(version)
     home, known = verifier_from_keys(release_key)
-    with home, tempfile.TemporaryDirectory(prefix="humpyard-") as scratch:
+    temporary = Path(tempfile.gettempdir())
+    with home, storage_errors(temporary), tempfile.TemporaryDirectory(prefix="humpyard-") as scratch:
         report = verify_release(
             open_mirror(mirror),
             wanted,

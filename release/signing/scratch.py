@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from release.errors import HumpyardError
+from release.errors import HumpyardError, storage_errors
 from release.process import run
 
 ROOT = Path("/tmp")  # noqa: S108 - sockets need a short path, TMPDIR may be long; mkdtemp is private
@@ -24,7 +24,8 @@ def make_scratch() -> Path:
     for directory in ROOT.glob("hy-*"):
         if _is_abandoned(directory):
             remove_home(directory, directory)
-    return Path(tempfile.mkdtemp(prefix=f"hy-{os.getpid()}-", dir=ROOT))
+    with storage_errors(ROOT):
+        return Path(tempfile.mkdtemp(prefix=f"hy-{os.getpid()}-", dir=ROOT))
 
 
 def remove_home(home: Path, scratch: Path, *, end_agents: bool = True) -> None:
