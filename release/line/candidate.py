@@ -18,8 +18,9 @@ from release.catalog.board import Board
 from release.catalog.lineage import Lineage
 from release.catalog.version import Version
 from release.digests import Digest, FileDigests, hash_file
-from release.errors import InputError
+from release.errors import InputError, storage_errors
 from release.image.image_set import ImageSet, read_image_set, verify_image_set
+from release.image.packages import major_software, read_packages
 from release.image.partition import filesystem_of, unpack_image
 from release.ledger.fields import format_time, parse_time
 from release.line import sources
@@ -89,6 +90,7 @@ def _record_order(yard: Yard, order: CandidateOrder, space: Workspace) -> None:
     }
     begun = read_record(space.order)
     if begun is None:
+        _check_order(yard, order)
         now = yard.clock().replace(microsecond=0)
         write_record(space.order, {**wanted, "ordered": format_time(now), "baseline": _baseline(yard, order)})
         return
@@ -98,6 +100,15 @@ def _record_order(yard: Yard, order: CandidateOrder, space: Workspace) -> None:
             f"{space.root}: candidate {order.version} was begun with other {', '.join(changed)}",
             hint=f"remove {space.root} to begin anew, or give the same options",
         )
+
+
+def _check_order(yard: Yard, order: CandidateOrder) -> None:
+    """Refuse now what could only be refused when everything is built."""
+    state = yard.ledger.state()
+    if order.channel not in state.channels:
+        raise InputError(f"channel {order.channel!r}: expected one of {', '.join(state.channels)}")
+    for source in order.sources:
+        sources.registered_release(yard.store, state, source)
 
 
 def _baseline(yard: Yard, order: CandidateOrder) -> str | None:
@@ -172,7 +183,9 @@ class _Board:
             return f"{len(image_set.files)} files, verified before and unchanged"
         verified = verify_image_set(image_set, self.yard.image_signatures)
         files: dict[str, Json] = {file.name: _write_digests(file.digests) for file in verified}
-        if record is not None and record.get("files") != files:
+        _ = major_software(read_packages(image_set.path(self.yard.naming.packages)))  # as assembling will
+        made = self.space.image_record.is_file()  # something was made of what was verified before
+        if made and record is not None and record.get("files") != files:
             raise InputError(
                 f"{image_set.directory}: not the files that candidate {image_set.version} was begun with",
                 hint=f"remove {self.workspace.root} to begin anew with these",
@@ -217,7 +230,8 @@ class _Board:
         done = next((path for path in (signed, unsigned) if path.is_file()), None)
         if done is not None:
             return f"{done.stat().st_size:,} bytes, built before"
-        unsigned.parent.mkdir(parents=True, exist_ok=True)
+        with storage_errors(unsigned):
+            unsigned.parent.mkdir(parents=True, exist_ok=True)
         tools = self.yard.payload
         order = BuildOrder(
             new_image=self.space.image,
@@ -238,8 +252,9 @@ class _Board:
         for name in names:
             unsigned, signed = self.space.unsigned(name), self.space.payload(name)
             sign_payload(unsigned, signers, self.yard.payload.keys)
-            signed.parent.mkdir(parents=True, exist_ok=True)
-            unsigned.replace(signed)
+            with storage_errors(signed):
+                signed.parent.mkdir(parents=True, exist_ok=True)
+                unsigned.replace(signed)
         return f"{len(self.yard.payload.keys)} signatures each, {len(names)} payloads signed now"
 
     def verify(self) -> str:
@@ -276,8 +291,8 @@ def _read_digests(recorded: Json, where: Path) -> FileDigests:
 
 def _identity(image_set: ImageSet) -> str:
     """What changes when any input does: names, sizes, times and inodes, signatures included."""
-    paths = sorted(image_set.directory.iterdir())
-    states = [(path.name, path.stat()) for path in paths]
+    with storage_errors(image_set.directory):
+        states = [(path.name, path.stat()) for path in sorted(image_set.directory.iterdir())]
     lines = (f"{name} {one.st_size} {one.st_mtime_ns} {one.st_ino} {one.st_dev}" for name, one in states)
     return str(Digest.sha256("\n".join(lines).encode()))
 
