@@ -256,7 +256,19 @@ class LedgerWriter(Ledger):
             hint="run the same command again",
         )
 
+    def rehearse(self, propose: Proposal, *, now: datetime) -> None:
+        """Refuse what ``append`` would refuse of the newest state. Signs, but writes nothing."""
+        state = self.state()
+        content = propose(state)
+        if content is not None:
+            self._seal(state, content, now)
+
     def _add(self, state: State | None, content: Content, now: datetime) -> State:
+        key, data, after = self._seal(state, content, now)
+        self._writable.create(key, data, sha256=after.digest)
+        return after
+
+    def _seal(self, state: State | None, content: Content, now: datetime) -> tuple[str, bytes, State]:
         entry = Entry(
             sequence=0 if state is None else state.sequence + 1,
             previous=None if state is None else state.digest,
@@ -272,5 +284,4 @@ class LedgerWriter(Ledger):
             after = step(state, verified, self._trust)
         except LedgerBrokenError as error:
             raise EntryRefusedError(f"not written: {error.message}", hint=error.hint) from error
-        self._writable.create(key, data, sha256=verified.digest)
-        return after
+        return key, data, after

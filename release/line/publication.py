@@ -15,7 +15,7 @@ from release.bundle.release import Release
 from release.bundle.verify import Report as VerifyReport
 from release.bundle.verify import verify_release
 from release.catalog.version import Version
-from release.errors import InputError, RefusedError
+from release.errors import InputError, RefusedError, storage_errors
 from release.ledger.kinds import EvidenceFound, ReleaseRegistered
 from release.ledger.state import State
 from release.line.promotion import pointer_job
@@ -46,7 +46,7 @@ class PublicationOrder:
 def publication_job(yard: Yard, order: PublicationOrder) -> Job:
     """The steps that publish a candidate."""
     return (
-        Step("check-candidate", "check the candidate", lambda _: _check(yard, order.version)),
+        Step("check-candidate", "check the candidate", lambda _: _check(yard, order)),
         Step("upload", "upload and read back", lambda report: _upload(yard, order.version, report)),
         Step("verify-mirror", "verify the release on the mirror", lambda _: _verify(yard, order.version)),
         Step("register", "record the release in the ledger", lambda _: _register(yard, order)),
@@ -68,7 +68,9 @@ def _staged(yard: Yard, version: Version) -> tuple[Release, tuple[StagedFile, ..
     return release, staged_files(staging, yard.naming)
 
 
-def _check(yard: Yard, version: Version) -> str:
+def _check(yard: Yard, order: PublicationOrder) -> str:
+    """Whatever can be refused is refused here, while the mirror is as it was."""
+    version = order.version
     release, files = _staged(yard, version)
     if (release.product, release.version) != (yard.product, version):
         raise InputError(
@@ -78,13 +80,7 @@ def _check(yard: Yard, version: Version) -> str:
     unproven = [one.artifact.name for board in release.boards for one in board.payloads if not one.proven]
     if unproven:
         raise RefusedError(f"candidate {version}: not proven: {', '.join(unproven)}")
-    registered = yard.ledger.state().releases.get(version)
-    if registered is not None and registered.release != digest(encode(release)):
-        raise RefusedError(
-            f"release {version} is registered as {registered.release}, this candidate is"
-            f" {digest(encode(release))}",
-            hint="a published version never changes; build the next one",
-        )
+    yard.ledger.rehearse(registration(_registered(order, release)), now=yard.clock())
     return f"{len(files)} files, {sum(file.size for file in files):,} bytes"
 
 
@@ -104,7 +100,8 @@ def _upload(yard: Yard, version: Version, report: Report) -> str:
 
 def verify_published(yard: Yard, version: Version) -> VerifyReport:
     """Check a release on the store with public keys only; see ``release.bundle.verify``."""
-    yard.work.mkdir(parents=True, exist_ok=True)
+    with storage_errors(yard.work):
+        yard.work.mkdir(parents=True, exist_ok=True)
     return verify_release(
         yard.store,
         version,
@@ -133,22 +130,25 @@ def _register(yard: Yard, order: PublicationOrder) -> str:
     release, _ = _staged(yard, order.version)
     release_digest = digest(encode(release))
     payloads = sum(len(board.payloads) for board in release.boards)
-    registered = ReleaseRegistered(
+    found = (
+        (PAYLOAD_PROVEN, f"{payloads} payloads applied and compared with their images"),
+        (MIRROR_VERIFIED, "read back from the mirror and verified with public keys"),
+    )
+    now = yard.clock()
+    yard.ledger.append(registration(_registered(order, release)), now=now)
+    for name, detail in found:
+        checked = EvidenceFound(release=release_digest, name=name, passed=True, detail=detail)
+        yard.ledger.append(evidence(checked), now=now)
+    return f"release digest {release_digest}"
+
+
+def _registered(order: PublicationOrder, release: Release) -> ReleaseRegistered:
+    return ReleaseRegistered(
         version=release.version,
-        release=release_digest,
+        release=digest(encode(release)),
         boards=tuple(board.board for board in release.boards),
         built_for=release.channel,
         lineage=release.lineage.kind,
         derives_from=release.lineage.derives_from,
         offered_in=order.offered_in,
     )
-    found = (
-        (PAYLOAD_PROVEN, f"{payloads} payloads applied and compared with their images"),
-        (MIRROR_VERIFIED, "read back from the mirror and verified with public keys"),
-    )
-    now = yard.clock()
-    yard.ledger.append(registration(registered), now=now)
-    for name, detail in found:
-        checked = EvidenceFound(release=release_digest, name=name, passed=True, detail=detail)
-        yard.ledger.append(evidence(checked), now=now)
-    return f"release digest {release_digest}"

@@ -7,6 +7,7 @@ the gate always decides on the state that the move follows.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from release.digests import Digest
@@ -34,15 +35,22 @@ class GateClosedError(RefusedError):
 def registration(release: ReleaseRegistered) -> Proposal:
     """Register a release.
 
-    The proposal raises RefusedError when its version is registered already with other content.
+    History is told once: of a registered release, ``offered_in`` may be left out. The proposal raises
+    RefusedError when its version is registered already with other content.
     """
 
     def propose(state: State) -> ReleaseRegistered | None:
         known = state.releases.get(release.version)
         if known is None:
             return release
-        if known == release:
+        told = release if release.offered_in else replace(release, offered_in=known.offered_in)
+        if known == told:
             return None
+        if known.release == release.release:
+            raise RefusedError(
+                f"release {release.version} is registered already, as offered in"
+                f" {', '.join(known.offered_in) or 'no channel'} before the ledger began"
+            )
         raise RefusedError(
             f"release {release.version} is registered as {known.release}, not as {release.release}",
             hint="a version is released once; give new content a higher version",
