@@ -10,12 +10,14 @@ import typer
 from release.cli.options import AsJson
 from release.cli.output import emit, say, table, work
 from release.cli.passphrase import ask
+from release.errors import storage_errors
 from release.line.steps import Report, Step
 from release.payload.apply import apply_payload
 from release.payload.build import BuildOrder, build_payload
 from release.payload.check import check_payload
 from release.payload.profile import get_profile
 from release.payload.reader import describe
+from release.payload.replacing import check_place
 from release.signing import open_signer
 from release.signing.payload_signature import sign_payload, verify_payload
 from release.signing.signer import DigestSigner
@@ -28,7 +30,9 @@ app = typer.Typer(
 Payload = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A payload.")]
 Keys = Annotated[
     list[Path],
-    typer.Option("--key", metavar="PUB.pem", exists=True, help="Public key to believe. Repeatable."),
+    typer.Option(
+        "--key", metavar="PUB.pem", exists=True, dir_okay=False, help="Public key to believe. Repeatable."
+    ),
 ]
 ProfileName = Annotated[
     str | None,
@@ -44,11 +48,14 @@ def build(
     ],
     out: Annotated[Path, typer.Option(dir_okay=False, help="Where to write the payload.")],
     old_image: Annotated[
-        Path | None, typer.Option("--from", exists=True, help="Build a delta from this raw partition.")
+        Path | None,
+        typer.Option("--from", exists=True, dir_okay=False, help="Build a delta from this raw partition."),
     ] = None,
-    kernel: Annotated[Path | None, typer.Option(exists=True, help="Kernel to install with it.")] = None,
+    kernel: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Kernel to install with it.")
+    ] = None,
     old_kernel: Annotated[
-        Path | None, typer.Option(exists=True, help="The kernel that goes with --from.")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The kernel that goes with --from.")
     ] = None,
     profile: Annotated[
         str, typer.Option(help="Client profile: flatcar, positional-bspatch or replace-only.")
@@ -63,10 +70,11 @@ def build(
 
     Without --sign the payload is unsigned. It appears at --out whole, or not at all.
     """
+    check_place(out)
     signers = [open_signer(uri, ask) for uri in sign]
     order = BuildOrder(
         new_image=new_image,
-        out=out.with_name(f".{out.name}.unsigned"),
+        out=out.with_name(f".{out.name}.unsigned") if signers else out,
         old_image=old_image,
         kernel=kernel,
         old_kernel=old_kernel,
@@ -79,15 +87,20 @@ def build(
 
 
 def _build(order: BuildOrder, out: Path, signers: list[DigestSigner], report: Report) -> str:
-    try:
-        built = build_payload(order, progress=report)
-        if signers:
-            sign_payload(order.out, signers, [signer.key for signer in signers])
-        order.out.replace(out)
-    finally:
-        order.out.unlink(missing_ok=True)
+    built = build_payload(order, progress=report)
+    if signers:
+        _sign(order.out, out, signers)
     counts = ", ".join(f"{count:,} {name}" for name, count in built.operations.items())
     return f"{built.size:,} bytes, {counts or 'no operations'}, {len(signers)} signatures"
+
+
+def _sign(unsigned: Path, out: Path, signers: list[DigestSigner]) -> None:
+    with storage_errors(out):
+        try:
+            sign_payload(unsigned, signers, [signer.key for signer in signers])
+            unsigned.replace(out)
+        finally:
+            unsigned.unlink(missing_ok=True)
 
 
 @app.command()
@@ -136,15 +149,22 @@ def apply(
     payload: Payload,
     out: Annotated[Path, typer.Option(dir_okay=False, help="Where to write the new image.")],
     source: Annotated[
-        Path | None, typer.Option("--from", exists=True, help="The image on the machine before; for deltas.")
+        Path | None,
+        typer.Option(
+            "--from", exists=True, dir_okay=False, help="The image on the machine before; for deltas."
+        ),
     ] = None,
-    old_kernel: Annotated[Path | None, typer.Option(exists=True, help="The kernel before.")] = None,
+    old_kernel: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The kernel before.")
+    ] = None,
     kernel_out: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Where to write the kernel.")
     ] = None,
     key: Annotated[
         list[Path],
-        typer.Option("--key", metavar="PUB.pem", exists=True, help="Verify with this public key first."),
+        typer.Option(
+            "--key", metavar="PUB.pem", exists=True, dir_okay=False, help="Verify with this public key first."
+        ),
     ] = [],
     profile: ProfileName = None,
 ) -> None:

@@ -14,6 +14,16 @@ from release.errors import InputError, UnavailableError, storage_errors
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
+def check_place(path: Path) -> None:
+    """Look, before any work is done, whether a file could be written at ``path``. Raises InputError."""
+    if path.is_dir():
+        raise InputError(f"{path}: expected a file to write, found a directory")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: cannot be written, {path.parent} is no directory", hint="make it first")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: cannot be written, {path.parent} is read-only here")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open ``.<name>.partial`` beside ``path``, empty, for reading and writing.
@@ -26,8 +36,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         StorageFullError, InputError: from the file system.
     """
     partial = path.with_name(f".{path.name}.partial")
-    if path.is_dir():
-        raise InputError(f"{path}: expected a file to write, found a directory")
+    check_place(path)
     with storage_errors(path):
         file = _open_locked(partial, path)
         try:
