@@ -68,7 +68,8 @@ class _ConditionFailedError(Exception):
 class S3Store:
     """All of ``release.mirror.store.Store`` below ``prefix`` in a bucket.
 
-    Making one contacts nobody. Safe to use from several threads.
+    Making one contacts nobody, unless no credentials are configured: then boto3 asks the cloud's metadata
+    service. Safe to use from several threads.
     """
 
     def __init__(

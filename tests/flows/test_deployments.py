@@ -49,7 +49,6 @@ def deployed(
     """A work pool, all deployments of prefect.yaml, and a process worker that serves them."""
     project = tmp_path_factory.mktemp("project")
     shutil.copy(ROOT / "prefect.yaml", project)
-    (project / "flows").symlink_to(ROOT / "flows")
     prefect(prefect_server, "work-pool", "create", POOL, "--type", "process")
     prefect(prefect_server, "deploy", "--all", cwd=project)
     log = (project / "worker.log").open("wb")

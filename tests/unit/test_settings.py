@@ -1,0 +1,80 @@
+"""Settings: one file, the environment over it, nothing unknown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from release.errors import InputError
+from release.line.laying_out import lay_out
+from release.mirror.directory import DirectoryStore
+from release.mirror.http import HttpReader
+from release.mirror.s3 import S3Store
+from release.settings import StoreSettings, load_settings
+from release.wiring import open_mirror, open_store, open_yard
+
+
+def settings_file(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "humpyard.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_new_yard_has_settings_that_can_be_read_and_trust_nobody(tmp_path: Path) -> None:
+    settings, policy = lay_out(tmp_path, 'Quoted "OS"', throw_away_keys=False)
+    found = load_settings(settings)
+    assert found.product == 'Quoted "OS"'
+    assert not (found.image.signers or found.openpgp.pipeline or found.payload.keys)
+    assert policy.is_file()
+
+
+def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = settings_file(tmp_path, 'product = "X"\n[store]\nurl = "file:here"\n')
+    monkeypatch.setenv("HUMPYARD_STORE__URL", "s3://bucket/prefix")
+    assert load_settings(path).store.url == "s3://bucket/prefix"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("product = ", "not TOML"),
+        ("", "product: Field required"),
+        ('product = "X"\nproduckt = "Y"', "produckt: Extra inputs are not permitted"),
+        ('product = "X"\n[store]\nurll = "x"', r"store\.urll"),
+        ('product = "X"\n[image]\nsigners = ["ABCD"]', "40 upper-case hexadecimal digits"),
+        ('product = "X"\n[payload]\nworkers = 0', r"payload\.workers"),
+    ],
+)
+def test_wrong_settings_are_refused_with_their_place(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_settings(settings_file(tmp_path, text))
+
+
+def test_no_settings_say_how_to_make_some(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no settings here") as missing:
+        load_settings(tmp_path / "humpyard.toml")
+    assert "humpyard init" in str(missing.value.hint)
+
+
+def test_stores_and_mirrors_are_opened_by_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "something")
+    store = open_store(StoreSettings(url="file:mirror"), tmp_path)
+    assert isinstance(store, DirectoryStore)
+    assert store.root == tmp_path / "mirror"
+    assert isinstance(open_store(StoreSettings(url="s3://bucket/a/b"), tmp_path), S3Store)
+    assert isinstance(open_mirror("https://mirror.example.org/x"), HttpReader)
+    assert isinstance(open_mirror(str(tmp_path)), DirectoryStore)
+    for url in ("ftp://x", "mirror", "s3://"):
+        with pytest.raises(InputError, match=r"expected file:DIRECTORY or s3://BUCKET/PREFIX"):
+            open_store(StoreSettings(url=url), tmp_path)
+
+
+def test_a_pipeline_key_that_is_not_among_the_public_keys_is_refused(yard_template: Path) -> None:
+    text = (yard_template / "humpyard.toml").read_text()
+    start = text.index('pipeline = ["') + len('pipeline = ["')
+    wrong = yard_template / "wrong.toml"
+    wrong.write_text(text[:start] + "0" * 40 + text[start + 40 :])
+    with pytest.raises(InputError, match=r"openpgp\.pipeline: 0{40}"), open_yard(wrong):
+        pass
