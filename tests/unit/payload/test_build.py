@@ -186,10 +186,10 @@ def test_orders_that_cannot_be_met(images: Path) -> None:
         (BuildOrder(new_image=new, kernel=kernel, old_kernel=kernel, out=out), "and an old image"),
         (BuildOrder(new_image=new, old_image=old, old_kernel=kernel, out=out), "with a new kernel"),
         (BuildOrder(new_image=new, out=out, workers=0), "at least 1, found 0"),
-        (BuildOrder(new_image=images / "none", out=out), "none: is no directory"),
+        (BuildOrder(new_image=images / "none", out=out), "No such file"),
         (BuildOrder(new_image=new, out=images / "none" / "p"), "is no directory"),
         (BuildOrder(new_image=new, out=images), "found a directory"),
-        (BuildOrder(new_image=new, kernel=images / "none", out=out), "none: is no directory"),
+        (BuildOrder(new_image=new, kernel=images / "none", out=out), "No such file"),
     ):
         with pytest.raises(InputError, match=match):
             build_payload(order)
