@@ -1,0 +1,29 @@
+"""What the tests of whole commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from release.signing.openpgp import OpenPgpHome
+from tests.e2e.refusal import Forger, Terminal
+
+
+@pytest.fixture
+def terminal(capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """Where the command line prints."""
+    return Terminal(capsys)
+
+
+@pytest.fixture(scope="session")
+def forger(yard_template: Path) -> Iterator[Forger]:
+    """All secret keys of the yards, and a stranger's."""
+    with OpenPgpHome() as home:
+        keys = {
+            path.stem: home.import_keys(path.read_bytes())[0]
+            for path in (yard_template / "secret").glob("*.asc")
+        }
+        keys["stranger"] = home.generate_key("Stranger <stranger@example.invalid>")
+        yield Forger(home, keys)
