@@ -25,7 +25,9 @@ def test_a_new_yard_has_settings_that_can_be_read_and_trust_nobody(tmp_path: Pat
     settings, policy = lay_out(tmp_path, 'Quoted "OS"', throw_away_keys=False)
     found = load_settings(settings)
     assert found.product == 'Quoted "OS"'
-    assert not (found.image.signers or found.openpgp.pipeline or found.payload.keys)
+    assert not (found.image.signers)
+    assert not (found.openpgp.pipeline)
+    assert not (found.payload.keys)
     assert policy.is_file()
 
 
