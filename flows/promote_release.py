@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from prefect import flow
-from release.line.pages import pages_job
 
 from flows.runner import run_as_tasks
 from release.errors import RefusedError
-from release.line.promotion import open_requests, pointer_job, promotion_job
+from release.line.promotion import open_requests, promotion_job
 from release.promotion.status import Phase
 from release.wiring import open_yard
 
@@ -32,15 +31,13 @@ def promote_release(settings: str, channel: str | None = None, request: str | No
     Raises:
         RefusedError: ``request`` cannot be carried out now; says what is missing.
     """
-    lines: list[str] = []
-    refused: list[str] = []
     with open_yard(Path(settings)) as yard:
-        for one in open_requests(yard, channel):
-            if one.phase is Phase.READY:
-                lines += run_as_tasks(promotion_job(yard, one.case.digest))
-            elif one.case.digest.hex == request:
-                refused.append(one.summary)
-        lines += run_as_tasks((*pointer_job(yard), *pages_job(yard)))
+        found = open_requests(yard, channel)
+        ready = [one.case.digest for one in found if one.phase is Phase.READY]
+        lines = run_as_tasks(promotion_job(yard, ready))
+    refused = [
+        one.summary for one in found if one.case.digest.hex == request and one.phase is not Phase.READY
+    ]
     if refused:
         raise RefusedError("; ".join(refused))
     return lines

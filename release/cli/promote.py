@@ -22,8 +22,7 @@ from release.cli.output import emit, say, table, work
 from release.digests import Digest
 from release.errors import InputError, RefusedError
 from release.ledger.state import State
-from release.line.pages import pages_job
-from release.line.promotion import open_requests, pointer_job, promotion_job
+from release.line.promotion import open_requests, promotion_job
 from release.line.statements import ask_for, say_to
 from release.promotion.sign_off import Verdict
 from release.promotion.status import Phase, RequestStatus
@@ -122,16 +121,13 @@ def run(
 
     Exit code 1 when a request was refused for now; its missing rules are printed.
     """
-    refused: list[str] = []
     with open_yard(settings) as yard:
-        for one in open_requests(yard, channel):
-            if one.phase is Phase.READY:
-                work(promotion_job(yard, one.case.digest))
-            elif one.phase is Phase.WAITING:
-                refused.append(one.summary)
-        work((*pointer_job(yard), *pages_job(yard)))
-    if refused:
-        raise RefusedError("\n".join(refused))
+        found = open_requests(yard, channel)
+        ready = [one.case.digest for one in found if one.phase is Phase.READY]
+        work(promotion_job(yard, ready))
+    waiting = [one.summary for one in found if one.phase is Phase.WAITING]
+    if waiting:
+        raise RefusedError("\n".join(waiting))
 
 
 def _show(one: RequestStatus) -> None:

@@ -7,6 +7,8 @@ the ledger are brought up by the next run.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from release.bundle.layout import derived_files, shipped
 from release.bundle.release import Release
 from release.catalog.board import Board
@@ -14,6 +16,7 @@ from release.catalog.naming import image_prefix
 from release.digests import Digest
 from release.errors import NotVerifiedError
 from release.ledger.state import Head, State
+from release.line.pages import pages_job
 from release.line.sources import registered_release
 from release.line.steps import Job, Step
 from release.line.yard import Yard
@@ -32,14 +35,22 @@ def open_requests(yard: Yard, channel: str | None = None) -> tuple[RequestStatus
     return tuple(one for one in found if channel in {None, one.case.request.channel})
 
 
-def promotion_job(yard: Yard, request: Digest) -> Job:
-    """The steps that carry out one request. Its gate is asked at once, and again in the move itself."""
+def promotion_job(yard: Yard, requests: Sequence[Digest]) -> Job:
+    """The steps that carry out requests, one after the other, then align pointers and pages.
+
+    Each gate is asked before anything is done for it, and again in the move itself. With no requests
+    it still brings pointers and pages to what the ledger says.
+    """
+    steps = [step for request in requests for step in _request_steps(yard, request)]
+    return (*steps, *pointer_job(yard), *pages_job(yard))
+
+
+def _request_steps(yard: Yard, request: Digest) -> Job:
     name = request.hex[:12]
     return (
         Step(f"decide-{name}", "ask the gate", lambda _: _decide(yard, request)),
         Step(f"copy-{name}", "bring the files under the channel", lambda _: _copy(yard, request)),
         Step(f"move-{name}", "record the move in the ledger", lambda _: _move(yard, request)),
-        *pointer_job(yard),
     )
 
 
