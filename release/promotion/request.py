@@ -100,7 +100,8 @@ def new_request(
 
     Raises:
         InputError: the policy has no such channel.
-        RefusedError: the release is not registered, or the policy is not the one in force.
+        RefusedError: the release is not registered, the channel is there or beyond, or the policy is
+            not the one in force.
     """
     if policy.digest != state.policy:
         raise RefusedError(
@@ -112,6 +113,12 @@ def new_request(
     if release is None:
         raise RefusedError(
             f"release {version} is not in the ledger", hint="publish it first: humpyard release publish"
+        )
+    head = state.heads.get(channel)
+    if head is not None and version <= head.version:
+        raise RefusedError(
+            f"{channel}: expected a version above {head.version}, where the channel is, found {version}",
+            hint="machines do not go back; release what they shall have under a higher version",
         )
     return PromotionRequest(
         product=state.product,
