@@ -125,5 +125,9 @@ def move_channel_pointer(
 
 
 def _parse(pointer: Pointer, key: str, naming: NamingScheme) -> ChannelPointer:
-    version = pointer_version(pointer.data, naming.version_field, key)
+    try:
+        version = pointer_version(pointer.data, naming.version_field, key)
+    except InputError as error:
+        hint = "somebody changed it by hand; put back the version.txt of the release the channel is at"
+        raise InputError(error.message, hint=hint) from error
     return ChannelPointer(version=version, text=pointer.data, tag=pointer.tag)
