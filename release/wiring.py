@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from release.errors import InputError, RefusedError, storage_errors
+from release.errors import InputError, RefusedError
 from release.ledger.chain import LedgerWriter, StatementSigner
 from release.ledger.fold import Trust
 from release.line.beginning import policy_in_force
@@ -195,8 +195,7 @@ def _signer(source: SecretKeySource | None, stack: ExitStack) -> OpenPgpSigner |
         if not opened:
             opened.append(stack.enter_context(OpenPgpHome(source.home)))
             for path in source.files:
-                with storage_errors(path):
-                    opened[0].import_keys(path.read_bytes())
+                opened[0].import_file(path)
         return opened[0]
 
     return OpenPgpSigner(home, source.fingerprint)

@@ -107,7 +107,12 @@ class OpenPgpHome:
         end_agents = directory is None or not _agent_runs(self.path)
         self._close = weakref.finalize(self, remove_home, self.path, scratch, end_agents=end_agents)
         self._scratch = scratch
-        self._gpg = _open_gpg(self.path)
+        try:
+            self._gpg = _open_gpg(self.path)
+        except ToolError:
+            self._close.detach()  # a gpg that does not start has no agent to end
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -136,6 +141,15 @@ class OpenPgpHome:
                 f"OpenPGP keys: expected usable keys, found {len(found)} in {counts[0]}: {outcome.explain()}"
             )
         return found
+
+    def import_file(self, path: Path) -> tuple[str, ...]:
+        """Add the keys of a file. Raises as ``import_keys``, naming ``path``."""
+        with storage_errors(path):
+            armored = path.read_bytes()
+        try:
+            return self.import_keys(armored)
+        except InputError as error:
+            raise InputError(f"{path}: {error.message}", hint=error.hint) from error
 
     def sign_file(self, data: Path, out: Path, fingerprint: str) -> None:
         """Write a binary detached signature of ``data`` to ``out``, atomically, replacing an older one.
@@ -348,12 +362,7 @@ def verifier_from_keys(files: Sequence[Path]) -> tuple[OpenPgpHome, tuple[str, .
     try:
         found: list[str] = []
         for path in files:
-            with storage_errors(path):
-                armored = path.read_bytes()
-            try:
-                found += home.import_keys(armored)
-            except InputError as error:
-                raise InputError(f"{path}: {error.message}", hint=error.hint) from error
+            found += home.import_file(path)
     except BaseException:
         home.close()
         raise
