@@ -13,7 +13,7 @@ from release.line.laying_out import lay_out
 
 
 def init(
-    directory: Annotated[Path, typer.Argument(help="Where to make it.")] = Path(),
+    directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where to make it.")] = Path(),
     product: Annotated[str, typer.Option(help="The name of the operating system.")] = "Example OS",
     throw_away_keys: Annotated[
         bool, typer.Option("--throw-away-keys", help="Also make keys for trying, in plain files.")

@@ -20,8 +20,10 @@ from release.wiring import open_mirror
 
 
 def verify(
-    mirror: Annotated[str, typer.Argument(help="A directory, http(s)://... or s3://BUCKET/PREFIX.")],
-    version: Annotated[str, typer.Argument(help="The release to verify.")],
+    mirror: Annotated[
+        str, typer.Argument(metavar="MIRROR", help="A directory, http(s)://... or s3://BUCKET/PREFIX.")
+    ],
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="The release to verify.")],
     product: Annotated[str, typer.Option(help="Whose release it must be.")],
     release_key: Annotated[
         list[Path],

@@ -10,6 +10,7 @@ import typer
 
 from release.catalog.version import Version
 from release.errors import InputError
+from release.payload.profile import Profile, get_profile
 from release.wiring import SecretKeySource
 
 SettingsFile = Annotated[
@@ -36,6 +37,14 @@ def version_of(text: str) -> Version:
         return Version.parse(text)
     except InputError as error:
         raise typer.BadParameter(error.message) from error
+
+
+def profile_of(name: str | None) -> Profile | None:
+    """The client profile of that name, None for none; an unknown one is a usage error."""
+    try:
+        return None if name is None else get_profile(name)
+    except InputError as error:
+        raise typer.BadParameter(error.message, param_hint="--profile") from error
 
 
 def person_of(fingerprint: str, home: Path | None, files: list[Path]) -> SecretKeySource:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from release.cli.options import AsJson
+from release.cli.options import AsJson, profile_of
 from release.cli.output import emit, say, table, work
 from release.cli.passphrase import ask
 from release.errors import storage_errors
@@ -15,7 +15,7 @@ from release.line.steps import Report, Step
 from release.payload.apply import apply_payload
 from release.payload.build import BuildOrder, build_payload
 from release.payload.check import check_payload
-from release.payload.profile import get_profile
+from release.payload.profile import FLATCAR
 from release.payload.reader import describe
 from release.payload.replacing import check_place
 from release.signing import open_signer
@@ -44,7 +44,9 @@ ProfileName = Annotated[
 def build(
     new_image: Annotated[
         Path,
-        typer.Argument(exists=True, dir_okay=False, help="The raw partition to install."),
+        typer.Argument(
+            metavar="NEW_IMAGE", exists=True, dir_okay=False, help="The raw partition to install."
+        ),
     ],
     out: Annotated[Path, typer.Option(dir_okay=False, help="Where to write the payload.")],
     old_image: Annotated[
@@ -78,7 +80,7 @@ def build(
         old_image=old_image,
         kernel=kernel,
         old_kernel=old_kernel,
-        profile=get_profile(profile),
+        profile=profile_of(profile) or FLATCAR,
         signature_sizes=tuple(signer.key.size for signer in signers),
         workers=workers,
     )
@@ -135,7 +137,7 @@ def verify(payload: Payload, key: Keys, profile: ProfileName = None) -> None:
 
     What it makes when applied is not checked here: `humpyard payload apply` does.
     """
-    rules = get_profile(profile) if profile else None
+    rules = profile_of(profile)
     slots = verify_payload(payload, [load_payload_key(path) for path in key], rules)
     check_payload(payload, rules)
     for slot in slots:
@@ -172,7 +174,7 @@ def apply(
 
     Without --key the signature is not looked at.
     """
-    rules = get_profile(profile) if profile else None
+    rules = profile_of(profile)
     if key:
         verify_payload(payload, [load_payload_key(path) for path in key], rules)
     applied = apply_payload(

@@ -36,7 +36,7 @@ MARK = {True: "met", False: "NOT MET"}
 
 @app.command()
 def request(
-    version: Annotated[str, typer.Argument(help="A published release.")],
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="A published release.")],
     to: Annotated[str, typer.Option(metavar="CHANNEL", help="The channel that shall offer it.")],
     fingerprint: As,
     reason: Annotated[str, typer.Option(help="Shown to those who decide.")] = "",
@@ -63,7 +63,9 @@ def request(
 
 @app.command("sign-off")
 def sign_off(
-    request: Annotated[str, typer.Argument(help="The request's digest, or enough of it to be unique.")],
+    request: Annotated[
+        str, typer.Argument(metavar="REQUEST", help="The request's digest, or enough of it to be unique.")
+    ],
     fingerprint: As,
     go: Annotated[bool, typer.Option("--go/--no-go", help="Your verdict. A no-go is a veto.")],
     role: Annotated[str, typer.Option(help="In which role.")] = "maintainer",

@@ -18,7 +18,7 @@ app = typer.Typer(help="Publish candidates and list releases.", no_args_is_help=
 
 @app.command()
 def publish(
-    version: Annotated[str, typer.Argument(help="A candidate that was built.")],
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="A candidate that was built.")],
     offered_in: Annotated[
         list[str],
         typer.Option(help="For history: a channel that offered it before the ledger began. Repeatable."),
