@@ -37,6 +37,8 @@ from release.signing.scratch import make_scratch, remove_home
 _LONGEST_HOME = 80
 """Bytes of a home's path. A socket's is at most 107, gpg's longest name there takes 21."""
 _LONGEST_SIGNATURE = 64 << 10
+_ROOM = 64 << 10
+"""Bytes that a keyring of a few keys may need."""
 _OPTIONS = (
     "--no-options",
     "--no-auto-key-retrieve",
@@ -129,7 +131,8 @@ class OpenPgpHome:
     def import_keys(self, armored: bytes) -> tuple[str, ...]:
         """Add keys, public or secret, to the keyring; returns their primary fingerprints.
 
-        Raises InputError when there is no key in it, or one that gpg cannot use.
+        Raises InputError when there is no key in it, or one that gpg cannot use, and StorageFullError
+        when the keyring has no room to grow.
         """
         outcome = self._run("import_keys", armored)
         found = tuple(
@@ -137,6 +140,8 @@ class OpenPgpHome:
         )
         counts = outcome.last("IMPORT_RES") or ("0",)
         if not found or counts[0] != str(len(found)):
+            with self._temporary(bytes(_ROOM)):  # on a full disk this says so; gpg does it in many ways
+                pass
             raise InputError(
                 f"OpenPGP keys: expected usable keys, found {len(found)} in {counts[0]}: {outcome.explain()}"
             )

@@ -8,8 +8,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -158,6 +159,26 @@ def test_pages_and_statements_wait_for_room(
         filler.unlink()
         for command in (["pages", "render"], ask):
             terminal.works(partial(released_yard.humpyard, *command))
+
+
+@KINDS
+def test_no_room_for_keyrings_is_not_a_fault_of_the_keys(
+    kind: str, small_yard: SmallYard, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    homes = Path(tempfile.mkdtemp(dir="/tmp", prefix="hyr-"))  # sockets need a short path
+    monkeypatch.setattr("release.signing.scratch.ROOT", homes)
+    if kind == "limit":
+        room: AbstractContextManager[None] = file_size_limit(16)
+    else:
+        room = mounted(homes, "size=4k")
+    try:
+        with room:
+            told = (str(homes), "hint:", "run the same command again")
+            terminal.fails(UNAVAILABLE, *told, by=lambda: small_yard.humpyard("promote", "status"))
+            assert not list(homes.iterdir())
+        terminal.works(lambda: small_yard.humpyard("promote", "status"))
+    finally:
+        homes.rmdir()
 
 
 def _write(file: int, data: bytes) -> bool:
