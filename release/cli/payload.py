@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from release.atomic import check_place
 from release.cli.options import AsJson, profile_of
 from release.cli.output import emit, say, table, work
 from release.cli.passphrase import ask
@@ -17,7 +18,6 @@ from release.payload.build import BuildOrder, build_payload
 from release.payload.check import check_payload
 from release.payload.profile import FLATCAR
 from release.payload.reader import describe
-from release.payload.replacing import check_place
 from release.signing import open_signer
 from release.signing.payload_signature import sign_payload, verify_payload
 from release.signing.signer import DigestSigner

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from release.atomic import replacing
 from release.digests import FileDigests, HashingWriter, chunks
 from release.errors import InputError, storage_errors
 from release.payload import blobs, bsdiff, structure
@@ -17,7 +18,6 @@ from release.payload.extents import block_count
 from release.payload.operations import OperationType, ProcedureType
 from release.payload.profile import Profile
 from release.payload.reader import Payload, count_operations, open_payload
-from release.payload.replacing import replacing
 from release.payload.rules import PayloadFormatError, Rule
 from release.payload.structure import Part, Step, blocks_of
 from release.payload.target import Target

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from release.atomic import replacing
 from release.digests import Digest, FileDigests, hash_file
 from release.errors import InputError
 from release.payload import bsdiff, delta, full, signature_blob, writer
@@ -22,7 +23,6 @@ from release.payload.operations import (
 )
 from release.payload.profile import FLATCAR, Profile
 from release.payload.reader import count_blob_bytes, count_operations
-from release.payload.replacing import replacing
 from release.payload.structure import blocks_of
 from release.payload.writer import BlobFile
 

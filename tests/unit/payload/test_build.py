@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 from pathlib import Path
 
 import pytest
 
 from release.digests import Digest, hash_file
-from release.errors import InputError, UnavailableError
+from release.errors import InputError
 from release.payload import container, writer
 from release.payload.apply import apply_payload
 from release.payload.build import BuildOrder, build_payload
@@ -16,7 +15,6 @@ from release.payload.check import check_payload
 from release.payload.operations import BLOCK_SIZE, HOLE, Extent, OperationType, ProcedureType
 from release.payload.profile import FLATCAR, POSITIONAL_BSPATCH, REPLACE_ONLY
 from release.payload.reader import describe, open_payload
-from release.payload.replacing import replacing
 from tests.unit.payload.samples import noise
 
 
@@ -221,21 +219,6 @@ def test_an_interrupted_build_leaves_what_was_there(images: Path) -> None:
         build_payload(BuildOrder(new_image=images / "new", out=images / "p", workers=2), progress)
     assert (images / "p").read_bytes() == b"before"
     assert not list(images.glob(".*"))
-
-
-def test_two_runs_do_not_write_one_file(tmp_path: Path) -> None:
-    with (tmp_path / ".p.partial").open("wb") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(UnavailableError, match="another run"), replacing(tmp_path / "p"):
-            pass
-
-
-def test_what_a_killed_run_left_is_taken_over(tmp_path: Path) -> None:
-    (tmp_path / ".p.partial").write_bytes(b"left over")
-    with replacing(tmp_path / "p") as file:
-        file.write(b"new")
-    assert (tmp_path / "p").read_bytes() == b"new"
-    assert [item.name for item in tmp_path.iterdir()] == ["p"]
 
 
 def test_the_bytes_are_the_same_again(images: Path) -> None:

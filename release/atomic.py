@@ -1,4 +1,4 @@
-"""Writing a file that others see only when it is whole."""
+"""A new file that others see whole or not at all."""
 
 from __future__ import annotations
 
@@ -25,37 +25,44 @@ def check_place(path: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
     """Open ``.<name>.partial`` beside ``path``, empty, for reading and writing.
 
-    When the block ends well the file is on disk (fsync) under ``path``; when it does not, nothing is
-    left. A file that a killed run left behind is taken over, and a lock keeps two runs apart.
+    When the block ends well the file is under ``path`` and on disk, file and directory (fsync); when
+    it does not, nothing is left and ``path`` is as it was. What is at ``path`` is replaced: a symbolic
+    link too, not the file it points to. A file that a killed run left behind is taken over, and a lock
+    (flock(2) of the open file: between threads, too) keeps two runs apart.
+
+    Args:
+        path: in a directory that exists.
+        mode: of the new file, less the umask.
 
     Raises:
         UnavailableError: another run is writing ``path``.
-        StorageFullError, InputError: from the file system.
+        StorageFullError, InputError: from the file system. An ``OSError`` that the block raises is
+            mapped in the same way.
     """
     partial = path.with_name(f".{path.name}.partial")
     check_place(path)
     with storage_errors(path):
-        file = _open_locked(partial, path)
-        try:
-            with file:
+        with _open_locked(partial, path, mode) as file:
+            try:
                 file.truncate(0)
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
                 partial.replace(path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                partial.unlink()
-            raise
+            except BaseException:
+                # While the lock is held: behind it this name may be another run's.
+                with suppress(FileNotFoundError):
+                    partial.unlink()
+                raise
         _sync_directory(path.parent)
 
 
-def _open_locked(partial: Path, path: Path) -> BinaryIO:
+def _open_locked(partial: Path, path: Path, mode: int) -> BinaryIO:
     while True:
-        file = os.fdopen(os.open(partial, _FLAGS, 0o666), "r+b")
+        file = os.fdopen(os.open(partial, _FLAGS, mode), "r+b")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Another run may have finished between open and lock: what we hold is then its result.
