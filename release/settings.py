@@ -24,8 +24,6 @@ from pydantic_settings import (
 from release.catalog.naming import NamingScheme
 from release.errors import InputError, storage_errors
 
-SETTINGS_FILE = "humpyard.toml"
-
 
 def _full_fingerprint(text: str) -> str:
     if not re.fullmatch(r"[0-9A-F]{40}", text):
