@@ -1,12 +1,14 @@
 """Publishing files to a store: plan, upload in the given order, read back, compare.
 
+Files that name or vouch for others can be held back until those have been read back.
+
 Safe to run twice and after a kill at any point: what is there already is kept, the rest is uploaded.
 Pointers are not moved here; that comes after, see ``pointers``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -67,11 +69,20 @@ class SyncReport:
     uploaded_bytes: int
 
 
-def publish(store: ObjectWriter, files: Sequence[Upload], reporter: Reporter = silent) -> SyncReport:
-    """Bring ``files`` onto ``store``.
+def publish(
+    store: ObjectWriter, files: Sequence[Upload], reporter: Reporter = silent, *, last: Collection[str] = ()
+) -> SyncReport:
+    """Bring ``files`` onto ``store``, in their order.
 
     All files and all keys are looked at before the first is written. Every uploaded object is read
     back through the store and hashed; of kept ones a SHA-256 the store states is believed.
+
+    Args:
+        store: where to.
+        files: what, in this order.
+        reporter: is told of each step.
+        last: keys that appear only when all other files have been read back: whoever finds them
+            finds everything else, and finds it right.
 
     Raises:
         ConflictError: a key holds other bytes; nothing was written (unless another writer came in
@@ -87,16 +98,22 @@ def publish(store: ObjectWriter, files: Sequence[Upload], reporter: Reporter = s
     for one in plan.keep:
         reporter(Action.KEPT, one.key, one.size)
     missing = {one.key for one in plan.upload}
-    for file in files:
-        if file.key in missing:
-            store.create(file.key, file.source, sha256=file.sha256, content_type=file.content_type)
-            reporter(Action.UPLOADED, file.key, file.size)
-    verify_objects(store, plan.upload, reporter)
+    for held_back in (False, True):
+        _upload(
+            store, [one for one in files if one.key in missing and (one.key in last) is held_back], reporter
+        )
     return SyncReport(
         uploaded=tuple(one.key for one in plan.upload),
         kept=tuple(one.key for one in plan.keep),
         uploaded_bytes=sum(one.size for one in plan.upload),
     )
+
+
+def _upload(store: ObjectWriter, files: Sequence[Upload], reporter: Reporter) -> None:
+    for file in files:
+        store.create(file.key, file.source, sha256=file.sha256, content_type=file.content_type)
+        reporter(Action.UPLOADED, file.key, file.size)
+    verify_objects(store, (file.wanted for file in files), reporter)
 
 
 def verify_objects(reader: ObjectReader, wanted: Iterable[Wanted], reporter: Reporter = silent) -> None:

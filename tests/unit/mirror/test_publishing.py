@@ -38,6 +38,31 @@ def test_publishing_uploads_in_the_given_order_and_verifies() -> None:
     assert told == [(Action.UPLOADED, key) for key in CONTENT] + [(Action.VERIFIED, key) for key in CONTENT]
 
 
+def test_what_comes_last_appears_when_all_else_was_read_back() -> None:
+    """Wherever it is among the files, and in its order among what comes last."""
+    store = MemoryStore()
+    told: list[tuple[Action, str]] = []
+    first, second, third = CONTENT
+    publish(
+        store, uploads(CONTENT), lambda action, key, _: told.append((action, key)), last=(third, first, "?")
+    )
+    assert told == [
+        (Action.UPLOADED, second),
+        (Action.VERIFIED, second),
+        *[(Action.UPLOADED, key) for key in (first, third)],
+        *[(Action.VERIFIED, key) for key in (first, third)],
+    ]
+
+
+@pytest.mark.parametrize("fault", ["truncate", "lie"])
+def test_what_comes_last_does_not_appear_when_anything_else_is_wrong(fault: str) -> None:
+    store = MemoryStore()
+    getattr(store.faults, fault).add("alpha/a")
+    with pytest.raises(NotVerifiedError, match="alpha/a"):
+        publish(store, uploads(CONTENT), last=["releases/release.json"])
+    assert sorted(store.objects) == ["alpha/a", "update/z"]
+
+
 @pytest.mark.parametrize("knows_sha256", [True, False])
 def test_publishing_again_writes_nothing(knows_sha256: bool) -> None:
     store = MemoryStore(knows_sha256=knows_sha256)
