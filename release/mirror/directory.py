@@ -119,13 +119,16 @@ class DirectoryStore:
                 return self._link(temporary, key, (folder, name), sha256)
 
     def copy(self, source_key: str, key: str, *, sha256: Digest) -> WriteResult:
-        """See ``ObjectWriter.copy``. A hard link, so it needs no space."""
+        """See ``ObjectWriter.copy``. A hard link, so it needs no space, and is not read when it is there."""
         check_key(source_key)
         check_key(key)
         check_sha256(sha256)
         with self._errors(source_key), self._folder_of(source_key) as source:
             self._compare(source_key, *source, sha256)
             with self._errors(key), self._folder_of(key, create=True) as (folder, name):
+                if _is_link_to(source, (folder, name)):
+                    os.fsync(folder)
+                    return AlreadyThere(key)
                 if _exists(folder, name):
                     return self._compare(key, folder, name, sha256)
                 return self._link(source, key, (folder, name), sha256)
@@ -291,6 +294,15 @@ def _exists(folder: int, name: str) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _is_link_to(source: tuple[int, str], target: tuple[int, str]) -> bool:
+    """Whether two names are of one file. Raises FileNotFoundError only when there is no source."""
+    one = os.stat(source[1], dir_fd=source[0], follow_symlinks=False)
+    try:
+        return os.path.samestat(one, os.stat(target[1], dir_fd=target[0], follow_symlinks=False))
+    except FileNotFoundError:
+        return False
 
 
 def _walk(folder: int) -> Iterator[str]:

@@ -52,6 +52,28 @@ def test_objects_are_plain_files_and_nothing_else_is_visible(store: DirectorySto
     assert temporaries(root) == []
 
 
+def test_a_copy_that_is_there_is_read_once(
+    store: DirectoryStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the very link that was asked for; as other file with the same bytes it is read for itself."""
+    read: list[str] = []
+    compare = DirectoryStore._compare
+
+    def watched(self: DirectoryStore, key: str, folder: int, name: str, sha256: Digest) -> AlreadyThere:
+        read.append(key)
+        return compare(self, key, folder, name, sha256)
+
+    store.create("a", b"text", sha256=sha(b"text"))
+    store.copy("a", "b/c", sha256=sha(b"text"))
+    shutil.copy(root / "a", root / "b/d")
+    monkeypatch.setattr(DirectoryStore, "_compare", watched)
+    assert store.copy("a", "b/c", sha256=sha(b"text")) == AlreadyThere("b/c")
+    assert store.copy("a", "b/d", sha256=sha(b"text")) == AlreadyThere("b/d")
+    assert read == ["a", "a", "b/d"]
+    with pytest.raises(ConflictError, match="a: expected"):
+        store.copy("a", "b/c", sha256=sha(b"other"))
+
+
 def test_a_copy_is_a_hard_link(store: DirectoryStore, root: Path) -> None:
     store.create("a", b"text", sha256=sha(b"text"))
     store.copy("a", "b/c", sha256=sha(b"text"))
