@@ -8,11 +8,11 @@ from prefect import flow
 
 from flows.runner import run_as_tasks
 from release.catalog.board import Board
-from release.catalog.channel import PromotionKind
 from release.catalog.lineage import Lineage
 from release.catalog.version import Version
-from release.line.candidate import CandidateOrder, candidate_job
+from release.line.candidate import CandidateOrder, candidate_job, default_sources
 from release.line.incoming import newest_image_sets
+from release.line.workspace import complete_candidates
 from release.wiring import open_yard
 
 
@@ -44,23 +44,18 @@ def build_candidate(
         found = {Board.parse(board): Path(path) for board, path in image_sets.items()} if image_sets else None
         wanted = None if version is None else Version.parse(version)
         if found is None or wanted is None:
-            newest = newest_image_sets(yard.incoming, known=state.releases, wanted=wanted)
+            done = {*state.releases, *complete_candidates(yard.work)}
+            newest = newest_image_sets(yard.incoming, known=done, wanted=wanted)
             if newest is None:
                 return "nothing new in the incoming directory"
             wanted, found = newest
-        head = state.heads.get(channel)
-        deltas = [Version.parse(one) for one in sources] if sources is not None else []
-        if sources is None and head is not None and head.version < wanted:
-            deltas = [head.version]
+        given = None if sources is None else tuple(Version.parse(one) for one in sources)
+        origin = None if derives_from is None else Version.parse(derives_from)
         order = CandidateOrder(
             version=wanted,
             channel=channel,
             image_sets=found,
-            sources=tuple(deltas),
-            lineage=_lineage(derives_from),
+            sources=default_sources(yard, wanted, channel) if given is None else given,
+            lineage=Lineage.from_origin(origin),
         )
         return run_as_tasks(candidate_job(yard, order))[-1]
-
-
-def _lineage(derives_from: str | None) -> Lineage:
-    return Lineage(PromotionKind.REBUILD, Version.parse(derives_from)) if derives_from else Lineage()

@@ -8,14 +8,13 @@ from prefect import flow
 
 from flows.runner import run_as_tasks
 from release.errors import RefusedError
-from release.line.promotion import open_requests, promotion_job
-from release.promotion.status import Phase
+from release.line.promotion import run_round
 from release.wiring import open_yard
 
 
 @flow(name="promote-release", log_prints=False)
 def promote_release(settings: str, channel: str | None = None, request: str | None = None) -> list[str]:
-    """Carry out every open request whose gate is open, then align pointers and pages.
+    """Carry out every open request whose gate is open, then bring pointers and pages up to date.
 
     Level-triggered: it reads the ledger and nothing else, so retrying, resuming or forcing a run cannot
     move anything that people have not signed for.
@@ -32,12 +31,8 @@ def promote_release(settings: str, channel: str | None = None, request: str | No
         RefusedError: ``request`` cannot be carried out now; says what is missing.
     """
     with open_yard(Path(settings)) as yard:
-        found = open_requests(yard, channel)
-        ready = [one.case.digest for one in found if one.phase is Phase.READY]
-        lines = run_as_tasks(promotion_job(yard, ready))
-    refused = [
-        one.summary for one in found if one.case.digest.hex == request and one.phase is not Phase.READY
-    ]
-    if refused:
-        raise RefusedError("; ".join(refused))
-    return lines
+        found = run_round(yard, run_as_tasks, channel)
+    waited_for = next((why for digest, why in found.refused.items() if digest.hex == request), None)
+    if waited_for is not None:
+        raise RefusedError(waited_for)
+    return found.lines

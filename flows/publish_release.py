@@ -13,17 +13,18 @@ from release.wiring import open_yard
 
 
 @flow(name="publish-release", log_prints=False)
-def publish_release(settings: str, version: str, offered_in: list[str] | None = None) -> str:
+def publish_release(settings: str, version: str) -> str:
     """Publish a candidate; running it again uploads only what is missing.
+
+    History (``--offered-in``) is told from the command line only: it moves channels without a request.
 
     Args:
         settings: path of ``humpyard.toml`` on the worker.
         version: a candidate that was built there.
-        offered_in: for history, channels that offered it before the ledger began.
 
     Returns:
         The last step's line, with the release digest.
     """
-    order = PublicationOrder(version=Version.parse(version), offered_in=tuple(offered_in or ()))
+    order = PublicationOrder(version=Version.parse(version))
     with open_yard(Path(settings)) as yard:
         return run_as_tasks(publication_job(yard, order))[-1]

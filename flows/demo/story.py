@@ -11,6 +11,7 @@ from flows.build_candidate import build_candidate
 from flows.demo.image_sets import MIB, ImageSetOrder, build_image_set
 from flows.promote_release import promote_release
 from flows.publish_release import publish_release
+from flows.render_pages import render_pages
 from flows.runner import observed_by
 from release.catalog.naming import NamingScheme
 from release.catalog.version import Version
@@ -19,6 +20,7 @@ from release.errors import RefusedError
 from release.ledger.state import State
 from release.line.beginning import beginning_job
 from release.line.laying_out import DEMO_PEOPLE, POLICY, SETTINGS, lay_out
+from release.line.publication import PublicationOrder, publication_job
 from release.line.statements import ask_for, say_to
 from release.line.steps import Observer, Step, run_job
 from release.promotion.policy import read_policy
@@ -103,9 +105,10 @@ class Demo:
         with open_yard(self.settings_file) as yard:
             pipeline = load_settings(self.settings_file).openpgp.pipeline
             run_job(beginning_job(yard, (self.out / POLICY).read_bytes(), pipeline), self.observer)
-        if OLD not in self._state().releases:
-            self._build(OLD, ())
-            publish_release(str(self.settings_file), str(OLD), ["alpha", "beta"])
+        self._build(OLD, ())
+        with open_yard(self.settings_file) as yard:
+            history = PublicationOrder(version=OLD, offered_in=("alpha", "beta"))
+            run_job(publication_job(yard, history), self.observer)
 
     def _new_release(self) -> None:
         self.say(f"3. {NEW} goes through the line: full payload, and a delta from {OLD}")
@@ -113,6 +116,7 @@ class Demo:
             (self.out / "changelog" / name).write_text(text)
         self._build(NEW, (OLD,))
         publish_release(str(self.settings_file), str(NEW))
+        render_pages(str(self.settings_file))
 
     def _build(self, version: Version, sources: tuple[Version, ...]) -> None:
         build_candidate(

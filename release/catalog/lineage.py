@@ -16,6 +16,11 @@ class Lineage:
     kind: PromotionKind = PromotionKind.SAME_BITS
     derives_from: Version | None = None
 
+    @classmethod
+    def from_origin(cls, origin: Version | None) -> Lineage:
+        """A rebuild of ``origin``; the start of a branch when there is none."""
+        return cls() if origin is None else cls(PromotionKind.REBUILD, origin)
+
     def __post_init__(self) -> None:
         if self.kind is PromotionKind.REBUILD and self.derives_from is None:
             raise InputError("lineage: a rebuild must name the release it derives from")

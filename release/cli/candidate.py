@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from release.catalog.board import Board
-from release.catalog.channel import PromotionKind
 from release.catalog.lineage import Lineage
 from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, version_of
 from release.cli.output import emit, say, work
@@ -56,10 +55,10 @@ def build(
     order = CandidateOrder(
         version=version_of(version),
         channel=channel,
-        image_sets=dict(_image_set(text) for text in image_set),
+        image_sets=_image_sets(image_set),
         sources=tuple(version_of(text) for text in source),
         notes=None if notes is None else _text(notes),
-        lineage=_lineage(derives_from),
+        lineage=Lineage.from_origin(None if derives_from is None else version_of(derives_from)),
     )
     with open_yard(settings, secrets=ask) as yard:
         outcome = work(candidate_job(yard, order))
@@ -69,6 +68,15 @@ def build(
         return
     say(f"candidate {version} is in {staging}: {outcome[-1]}")
     say(f"next: humpyard release publish {version}")
+
+
+def _image_sets(texts: list[str]) -> dict[Board, Path]:
+    found: dict[Board, Path] = {}
+    for board, path in map(_image_set, texts):
+        if board in found:
+            raise typer.BadParameter(f"two image sets for {board}: {found[board]} and {path}")
+        found[board] = path
+    return found
 
 
 def _image_set(text: str) -> tuple[Board, Path]:
@@ -89,9 +97,3 @@ def _text(path: Path) -> str:
             return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: expected UTF-8 text: {error}") from error
-
-
-def _lineage(derives_from: str | None) -> Lineage:
-    if derives_from is None:
-        return Lineage()
-    return Lineage(PromotionKind.REBUILD, version_of(derives_from))

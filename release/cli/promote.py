@@ -22,10 +22,10 @@ from release.cli.output import emit, say, table, work
 from release.digests import Digest
 from release.errors import InputError, RefusedError
 from release.ledger.state import State
-from release.line.promotion import open_requests, promotion_job
+from release.line.promotion import open_requests, run_round
 from release.line.statements import ask_for, say_to
 from release.promotion.sign_off import Verdict
-from release.promotion.status import Phase, RequestStatus
+from release.promotion.status import RequestStatus
 from release.wiring import open_yard, person_signer
 
 app = typer.Typer(
@@ -124,12 +124,9 @@ def run(
     Exit code 1 when a request was refused for now; its missing rules are printed.
     """
     with open_yard(settings) as yard:
-        found = open_requests(yard, channel)
-        ready = [one.case.digest for one in found if one.phase is Phase.READY]
-        work(promotion_job(yard, ready))
-    waiting = [one.summary for one in found if one.phase is Phase.WAITING]
-    if waiting:
-        raise RefusedError("\n".join(waiting))
+        found = run_round(yard, work, channel)
+    if found.refused:
+        raise RefusedError("\n".join(found.refused.values()))
 
 
 def _show(one: RequestStatus) -> None:

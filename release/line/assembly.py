@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import cast
 
 from release.bundle.assemble import (
     BoardInputs,
@@ -24,11 +23,11 @@ from release.digests import Digest, hash_file
 from release.errors import InputError, NotVerifiedError
 from release.image.image_set import ImageSet
 from release.image.packages import Package, major_software, read_packages
-from release.line.proving import Target, is_proven
+from release.line.proving import PlannedPayload, Target, is_proven
 from release.line.workspace import BoardSpace, Workspace
 from release.line.yard import PayloadTools, Yard
 from release.notes.fragments import compose_notes, read_fragments
-from release.payload.reader import describe
+from release.payload.reader import count_operations, open_payload
 from release.signing.payload_signature import verify_payload
 
 
@@ -37,13 +36,13 @@ class BoardPart:
     """One board's part of a candidate.
 
     ``artifacts`` are the image set's files as they were when their signatures were verified;
-    ``target`` is what the payloads make. ``payloads`` are names and source versions.
+    ``target`` is what the payloads make.
     """
 
     image_set: ImageSet
     target: Target
     artifacts: Mapping[str, Artifact]
-    payloads: tuple[tuple[str, Version | None], ...]
+    payloads: tuple[PlannedPayload, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,19 +85,21 @@ def _board_inputs(yard: Yard, space: BoardSpace, part: BoardPart) -> BoardInputs
     return BoardInputs(
         board=image_set.board,
         image=_measured(space.image, part.target.image),
-        kernel=_measured(image_set.path(yard.naming.kernel), part.target.kernel),
+        kernel=None
+        if part.target.kernel is None
+        else _measured(image_set.path(yard.naming.kernel), part.target.kernel),
         files=tuple(
             ImageFile(path=image_set.path(name), artifact=artifact)
             for name, artifact in part.artifacts.items()
         ),
         payloads=tuple(
-            BuiltPayload(path=space.payload(name), record=_record(yard.payload, space, name, source))
-            for name, source in part.payloads
+            BuiltPayload(path=space.payload(plan.name), record=_record(yard.payload, space, plan))
+            for plan in part.payloads
         ),
     )
 
 
-def _measured(path: Path, expected: Digest | None) -> Measured:
+def _measured(path: Path, expected: Digest) -> Measured:
     measured = hash_file(path)
     if measured.sha256 != expected:
         raise InputError(
@@ -108,23 +109,23 @@ def _measured(path: Path, expected: Digest | None) -> Measured:
     return Measured.from_digests(measured)
 
 
-def _record(tools: PayloadTools, space: BoardSpace, name: str, source: Version | None) -> PayloadRecord:
-    path = space.payload(name)
+def _record(tools: PayloadTools, space: BoardSpace, plan: PlannedPayload) -> PayloadRecord:
+    path = space.payload(plan.name)
     artifact = measure(path)
-    if not is_proven(space, name, artifact.sha256):
+    if not is_proven(space, plan, artifact.sha256):
         raise NotVerifiedError(f"{path}: was not proven by applying it", hint="run the whole job again")
     slots = verify_payload(path, tools.keys, tools.profile)
-    described = describe(path)
-    return PayloadRecord(
-        artifact=artifact,
-        source=source,
-        source_image=None if source is None else hash_file(space.source_image(source)).sha256,
-        profile=tools.profile.name,
-        metadata_size=cast("int", described["metadata_size"]),
-        operations=cast("dict[str, int]", described["operations"]),
-        signatures=tuple(slot.key.fingerprint for slot in slots if slot.key is not None),
-        proven=True,
-    )
+    with open_payload(path) as payload:
+        return PayloadRecord(
+            artifact=artifact,
+            source=plan.source,
+            source_image=None if plan.origin is None else plan.origin.image,
+            profile=tools.profile.name,
+            metadata_size=payload.metadata_size,
+            operations=count_operations(payload.manifest),
+            signatures=tuple(slot.key.fingerprint for slot in slots if slot.key is not None),
+            proven=True,
+        )
 
 
 def _notes(yard: Yard, facts: ReleaseFacts) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from release.bundle.document import digest as document_digest
 from release.bundle.document import encode
@@ -18,18 +19,19 @@ from release.catalog.board import Board
 from release.catalog.lineage import Lineage
 from release.catalog.version import Version
 from release.digests import Digest, FileDigests, hash_file
-from release.errors import InputError, storage_errors
+from release.errors import InputError, NotVerifiedError, storage_errors
 from release.image.image_set import ImageSet, read_image_set, verify_image_set
 from release.image.packages import major_software, read_packages
 from release.image.partition import filesystem_of, unpack_image
 from release.ledger.fields import format_time, parse_time
 from release.line import sources
 from release.line.assembly import BoardPart, ReleaseFacts, assemble
-from release.line.proving import Target, prove, verify
+from release.line.proving import PlannedPayload, Target, prove, verify
 from release.line.steps import Job, Report, Step
 from release.line.workspace import BoardSpace, Workspace, read_record, write_record
 from release.line.yard import Yard
 from release.payload.build import BuildOrder, build_payload
+from release.scratch import scratch_directory
 from release.signing.payload_signature import sign_payload
 
 
@@ -75,6 +77,15 @@ def candidate_job(yard: Yard, order: CandidateOrder) -> Job:
     steps = [step for board in boards for step in _Board(yard, order, space, board).steps()]
     staging = Step("assemble", "assemble and sign the release", lambda _: _assemble(yard, order, space))
     return (*steps, staging)
+
+
+def default_sources(yard: Yard, version: Version, channel: str) -> tuple[Version, ...]:
+    """Deltas for an order that names none: as it was begun, else from the channel's current release."""
+    begun = read_record(Workspace.of(yard.work, version).order)
+    if begun is not None and isinstance(begun.get("sources"), list):
+        return tuple(Version.parse(str(source)) for source in cast("list[Json]", begun["sources"]))
+    head = yard.ledger.state().heads.get(channel)
+    return (head.version,) if head is not None and head.version < version else ()
 
 
 def _record_order(yard: Yard, order: CandidateOrder, space: Workspace) -> None:
@@ -164,7 +175,7 @@ class _Board:
         return Step(
             f"prove-{_what(source)}-{self.board}",
             f"{self.board}: apply the {_what(source)} payload and compare",
-            lambda _: prove(self.space, name, source, self.yard.payload.profile, self.target()),
+            lambda _: prove(self.space, self.planned(name, source), self.yard.payload.profile),
         )
 
     def image_set(self) -> ImageSet:
@@ -213,17 +224,28 @@ class _Board:
             return f"{image.stat().st_size:,} bytes, unpacked before"
         if hash_file(packed).sha256 != verified:
             raise InputError(f"{packed}: changed since its signature was verified")
-        measured = unpack_image(packed, image)
+        with scratch_directory(self.space.root) as folder, storage_errors(image):
+            measured = unpack_image(packed, folder / image.name)
+            (folder / image.name).replace(image)
         write_record(record_path, {"raw": str(measured.sha256), "packed": str(verified)})
         return f"{measured.size:,} bytes, {filesystem_of(image) or 'no filesystem known here'}"
 
     def target(self) -> Target:
-        """What every payload must make: the image as unpacked from verified bytes, the verified kernel."""
+        """What every payload must make: the image as unpacked from verified bytes, the verified kernel.
+
+        No kernel for clients that install none.
+        """
         record = read_record(self.space.image_record) or {}
+        kernel = self.artifacts()[self.yard.naming.kernel].sha256
         return Target(
             image=Digest.parse(str(record.get("raw"))),
-            kernel=self.artifacts()[self.yard.naming.kernel].sha256,
+            kernel=kernel if self.yard.payload.profile.procedures else None,
         )
+
+    def planned(self, name: str, source: Version | None) -> PlannedPayload:
+        """A payload with what it starts from, as registered, and what it makes, as verified."""
+        origin = None if source is None else sources.origin_of(self.yard, self.board, source)
+        return PlannedPayload(name=name, target=self.target(), source=source, origin=origin)
 
     def build(self, name: str, source: Version | None, report: Report) -> str:
         unsigned, signed = self.space.unsigned(name), self.space.payload(name)
@@ -232,18 +254,26 @@ class _Board:
             return f"{done.stat().st_size:,} bytes, built before"
         with storage_errors(unsigned):
             unsigned.parent.mkdir(parents=True, exist_ok=True)
-        tools = self.yard.payload
+        tools, plan = self.yard.payload, self.planned(name, source)
+        kernel = self.image_set().path(self.yard.naming.kernel)
+        old_kernel = plan.origin is not None and plan.origin.kernel is not None
         order = BuildOrder(
             new_image=self.space.image,
             out=unsigned,
             old_image=None if source is None else self.space.source_image(source),
-            kernel=self.image_set().path(self.yard.naming.kernel),
-            old_kernel=None if source is None else self.space.source_kernel(source),
+            kernel=None if plan.target.kernel is None else kernel,
+            old_kernel=self.space.source_kernel(source) if source is not None and old_kernel else None,
             profile=tools.profile,
             signature_sizes=tuple(key.size for key in tools.keys),
             workers=tools.workers,
         )
         built = build_payload(order, progress=report)
+        found = None if built.old_image is None else built.old_image.sha256
+        if plan.origin is not None and found != plan.origin.image:
+            unsigned.unlink()
+            raise NotVerifiedError(
+                f"{order.old_image}: changed since it was fetched", hint="run the same command again"
+            )
         return f"{built.size:,} bytes, {sum(built.operations.values()):,} operations"
 
     def sign(self) -> str:
@@ -269,7 +299,7 @@ class _Board:
             image_set=self.image_set(),
             target=self.target(),
             artifacts=self.artifacts(),
-            payloads=tuple(self.payloads()),
+            payloads=tuple(self.planned(name, source) for name, source in self.payloads()),
         )
 
 
@@ -293,7 +323,10 @@ def _identity(image_set: ImageSet) -> str:
     """What changes when any input does: names, sizes, times and inodes, signatures included."""
     with storage_errors(image_set.directory):
         states = [(path.name, path.stat()) for path in sorted(image_set.directory.iterdir())]
-    lines = (f"{name} {one.st_size} {one.st_mtime_ns} {one.st_ino} {one.st_dev}" for name, one in states)
+    lines = (
+        f"{name} {one.st_size} {one.st_mtime_ns} {one.st_ctime_ns} {one.st_ino} {one.st_dev}"
+        for name, one in states
+    )
     return str(Digest.sha256("\n".join(lines).encode()))
 
 

@@ -19,6 +19,8 @@ SETTINGS = "humpyard.toml"
 POLICY = "policy.toml"
 DEMO_PEOPLE = ("Ada", "Grace", "Linus")
 _RSA_BITS = (4096, 2048)
+_BEGUN = ".humpyard-init"
+"""There while a yard is being laid out: what else is there is then ours, and may be made again."""
 _SECTIONS = ("security", "bugfixes", "changes", "updates")
 
 
@@ -42,15 +44,19 @@ def lay_out(directory: Path, product: str, *, throw_away_keys: bool) -> tuple[Pa
     Raises:
         RefusedError: there are settings already; nothing is overwritten.
     """
-    settings, policy = directory / SETTINGS, directory / POLICY
-    if settings.exists():
-        raise RefusedError(f"{settings}: is there already", hint="choose another directory, or edit it")
+    settings, policy, begun = directory / SETTINGS, directory / POLICY, directory / _BEGUN
+    taken = [path for path in (settings, policy, directory / "keys", directory / "secret") if path.exists()]
+    if taken and (settings.exists() or not begun.exists()):
+        raise RefusedError(f"{taken[0]}: is there already", hint="choose another directory, or edit it")
     with storage_errors(directory):
+        begun.touch()
         for name in ("keys", "incoming", *(f"changelog/{section}" for section in _SECTIONS)):
             (directory / name).mkdir(parents=True, exist_ok=True)
     keys = _make_keys(directory) if throw_away_keys else Keys()
     write_file(policy, _policy_text(product, keys).encode())
     write_file(settings, _settings_text(product, keys).encode())
+    with storage_errors(begun):
+        begun.unlink()
     return settings, policy
 
 

@@ -7,7 +7,8 @@ the ledger are brought up by the next run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from release.bundle.layout import derived_files, shipped
 from release.bundle.release import Release
@@ -15,14 +16,15 @@ from release.catalog.board import Board
 from release.catalog.naming import image_prefix
 from release.digests import Digest
 from release.errors import NotVerifiedError
-from release.ledger.state import Head, State
+from release.ledger.state import Head
+from release.line.checking import verify_on
 from release.line.pages import pages_job
 from release.line.sources import registered_release
 from release.line.steps import Job, Step
 from release.line.yard import Yard
-from release.mirror.pointers import move_channel_pointer, read_channel_pointer
+from release.mirror.pointers import ChannelPointer, move_channel_pointer, read_channel_pointer
 from release.promotion.case import open_case
-from release.promotion.proposals import move
+from release.promotion.proposals import GateClosedError, move
 from release.promotion.status import Phase, RequestStatus, status
 
 _SIGNATURE_LIMIT = 64 << 10
@@ -35,28 +37,56 @@ def open_requests(yard: Yard, channel: str | None = None) -> tuple[RequestStatus
     return tuple(one for one in found if channel in {None, one.case.request.channel})
 
 
-def promotion_job(yard: Yard, requests: Sequence[Digest]) -> Job:
-    """The steps that carry out requests, one after the other, then align pointers and pages.
+def promotion_job(yard: Yard, request: Digest) -> Job:
+    """The steps that carry out one request, pointers included.
 
-    Each gate is asked before anything is done for it, and again in the move itself. With no requests
-    it still brings pointers and pages to what the ledger says.
+    Its gate is asked before anything is done for it, and again in the move itself.
     """
-    steps = [step for request in requests for step in _request_steps(yard, request)]
-    return (*steps, *pointer_job(yard), *pages_job(yard))
-
-
-def _request_steps(yard: Yard, request: Digest) -> Job:
     name = request.hex[:12]
     return (
         Step(f"decide-{name}", "ask the gate", lambda _: _decide(yard, request)),
+        Step(f"verify-{name}", "verify the release on the mirror", lambda _: _verify(yard, request)),
         Step(f"copy-{name}", "bring the files under the channel", lambda _: _copy(yard, request)),
         Step(f"move-{name}", "record the move in the ledger", lambda _: _move(yard, request)),
+        Step(f"point-{name}", "move the channel pointers", lambda _: _align(yard)),
     )
 
 
+def closing_job(yard: Yard) -> Job:
+    """The steps that bring pointers and pages to what the ledger says. Runs alone, too."""
+    return (*pointer_job(yard), *pages_job(yard))
+
+
 def pointer_job(yard: Yard) -> Job:
-    """The step that makes every pointer say what the ledger says. Runs alone, too."""
-    return (Step("align-pointers", "move the channel pointers", lambda _: _align(yard)),)
+    """The step that makes every pointer say what the ledger says."""
+    return (Step("align-pointers", "compare the channel pointers", lambda _: _align(yard)),)
+
+
+@dataclass(slots=True)
+class Round:
+    """What became of the open requests in one round: lines of steps, and why some were refused."""
+
+    lines: list[str] = field(default_factory=list)
+    refused: dict[Digest, str] = field(default_factory=dict)
+
+
+def run_round(yard: Yard, run: Callable[[Job], Sequence[str]], channel: str | None = None) -> Round:
+    """Carry out what the gate allows now, one request after the other; then close.
+
+    A request that is refused, or voided by the one before it, stops nothing else. ``run`` runs a job:
+    under a display, or as tasks. Whatever is not a refusal passes through; the next round goes on.
+    """
+    result = Round()
+    for one in open_requests(yard, channel):
+        if one.phase is Phase.READY:
+            try:
+                result.lines += run(promotion_job(yard, one.case.digest))
+            except GateClosedError as error:
+                result.refused[one.case.digest] = error.message
+        elif one.phase is Phase.WAITING:
+            result.refused[one.case.digest] = one.summary
+    result.lines += run(closing_job(yard))
+    return result
 
 
 def _decide(yard: Yard, request: Digest) -> str:
@@ -73,6 +103,14 @@ def _copy(yard: Yard, request: Digest) -> str:
     if subject.channel == release.channel:
         return f"{release.version} was built for {subject.channel}: its files are there"
     return f"{copy_to_channel(yard, release, subject.channel)} files under {subject.channel}/"
+
+
+def _verify(yard: Yard, request: Digest) -> str:
+    """A release is verified again before a channel offers it: the mirror may have changed since."""
+    version = yard.ledger.state().requests[request].subject.version
+    report = verify_on(yard, yard.store, version)
+    report.raise_if_failed()
+    return f"{len(report.steps)} checks passed"
 
 
 def copy_to_channel(yard: Yard, release: Release, channel: str) -> int:
@@ -109,43 +147,55 @@ def _move(yard: Yard, request: Digest) -> str:
 
 def _align(yard: Yard) -> str:
     state = yard.ledger.state()
-    moved: list[str] = []
-    for head in state.heads.values():
-        release, _ = registered_release(yard.store, state, head.version)
-        if head.channel != release.channel:
-            copy_to_channel(yard, release, head.channel)
-        moved.extend(
-            f"{head.channel}/{board.board} to {head.version}"
-            for board in release.boards
-            if _align_one(yard, state, release, head, board.board)
-        )
+    moved = [f"{head.channel}/{board}" for head in state.heads.values() for board in _align_head(yard, head)]
     return "moved " + ", ".join(moved) if moved else "all pointers agree with the ledger"
 
 
-def _align_one(yard: Yard, state: State, release: Release, head: Head, board: Board) -> bool:
-    """Move one pointer to the channel's head. Returns whether it moved.
+def _align_head(yard: Yard, head: Head) -> list[Board]:
+    """Bring the pointers of one channel to its head; returns the boards whose pointer moved."""
+    release, _ = registered_release(yard.store, yard.ledger.state(), head.version)
+    moved = []
+    for board in (one.board for one in release.boards):
+        pointer = read_channel_pointer(yard.store, head.channel, board, naming=yard.naming)
+        text = _version_text(yard, release, board)
+        if pointer is not None and pointer.text == text:
+            continue
+        if not _is_backed(yard, head, pointer):
+            continue  # another pipeline went further while we looked
+        if head.channel != release.channel:
+            copy_to_channel(yard, release, head.channel)
+        at = None if pointer is None else pointer.version
+        move_channel_pointer(yard.store, head.channel, board, expected=at, text=text, naming=yard.naming)
+        moved.append(board)
+    return moved
 
-    Raises NotVerifiedError when it is at a version that the channel's history does not know.
+
+def _is_backed(yard: Yard, head: Head, pointer: ChannelPointer | None) -> bool:
+    """Whether a pointer may be moved on to ``head``: it is unset, or where the channel was before.
+
+    False when the ledger meanwhile has a newer head for the channel.
+
+    Raises:
+        NotVerifiedError: it is at a version that no decision in the ledger backs.
     """
-    pointer = read_channel_pointer(yard.store, head.channel, board, naming=yard.naming)
-    at = None if pointer is None else pointer.version
+    state = yard.ledger.state()  # read after the pointer: whoever moved it wrote the ledger first
+    if state.heads[head.channel] != head:
+        return False
     known = {one.version for one in state.history if one.channel == head.channel}
-    if at is not None and at not in known:
-        raise NotVerifiedError(
-            f"{head.channel}/{board}: the pointer is at {at}, which no decision in the ledger backs",
-            hint="somebody moved it by hand; find out who, put it back, then run this again",
-        )
-    text = _version_text(yard, release, head.channel, board)
-    return move_channel_pointer(
-        yard.store, head.channel, board, expected=at, text=text, naming=yard.naming
-    ).moved
+    if pointer is None or pointer.version in known:
+        return True
+    raise NotVerifiedError(
+        f"{head.channel}: the pointer is at {pointer.version}, which no decision in the ledger backs",
+        hint="somebody moved it by hand; find out who, put it back, then run this again",
+    )
 
 
-def _version_text(yard: Yard, release: Release, channel: str, board: Board) -> bytes:
+def _version_text(yard: Yard, release: Release, board: Board) -> bytes:
     """The release's own ``version.txt``, checked against ``release.json``."""
     name = yard.naming.version_file
-    data = yard.store.read(image_prefix(channel, board, release.version) + name)
+    key = image_prefix(release.channel, board, release.version) + name
+    data = yard.store.read(key)
     recorded = {artifact.name: artifact.sha256 for artifact in release.board(board).files}
     if Digest.sha256(data) != recorded.get(name):
-        raise NotVerifiedError(f"{channel}/{board}/{release.version}/{name}: not what release.json records")
+        raise NotVerifiedError(f"{key}: not what release.json records")
     return data

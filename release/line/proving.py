@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from release.canonical import Json
 from release.catalog.version import Version
 from release.digests import Digest, hash_file
-from release.errors import NotVerifiedError, storage_errors
+from release.errors import NotVerifiedError
 from release.line.workspace import BoardSpace, read_record, write_record
 from release.line.yard import PayloadTools
 from release.payload.apply import apply_payload
@@ -16,6 +16,7 @@ from release.payload.check import check_payload
 from release.payload.operations import Info, ProcedureType
 from release.payload.profile import Profile
 from release.payload.reader import open_payload
+from release.scratch import scratch_directory
 from release.signing.payload_signature import verify_payload
 
 
@@ -67,37 +68,66 @@ def _stated(info: Info | None) -> Digest | None:
     return None if info is None or info.sha256 is None else Digest("sha256", info.sha256)
 
 
-def prove(space: BoardSpace, name: str, source: Version | None, profile: Profile, target: Target) -> str:
-    """Apply a payload, a full one onto nothing, a delta onto the old image, and compare.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedPayload:
+    """A payload of a candidate: its name, what it makes, and for a delta what it starts from.
 
-    The proof is remembered for exactly these bytes of the payload.
+    ``origin`` is the image and the kernel of ``source`` as that release was registered.
+    """
+
+    name: str
+    target: Target
+    source: Version | None = None
+    origin: Target | None = None
+
+    def proof(self, payload: Digest) -> dict[str, Json]:
+        """What the record of a proof says: which bytes, from what, to what."""
+        origin = self.origin
+        return {
+            "payload": str(payload),
+            "image": str(self.target.image),
+            "kernel": str(self.target.kernel),
+            "source_image": str(origin.image) if origin else None,
+            "source_kernel": str(origin.kernel) if origin else None,
+        }
+
+
+def prove(space: BoardSpace, plan: PlannedPayload, profile: Profile) -> str:
+    """Apply a payload, a full one onto nothing, a delta onto the released image, and compare.
+
+    The proof is remembered for exactly these bytes, this origin and this target.
 
     Raises:
-        NotVerifiedError: something else came out.
+        NotVerifiedError: something else came out, or the source is not the released one.
     """
-    payload = space.payload(name)
+    payload = space.payload(plan.name)
     digest = hash_file(payload).sha256
-    if is_proven(space, name, digest):
+    if is_proven(space, plan, digest):
         return "proven before, for the same bytes"
-    old_image = None if source is None else space.source_image(source)
-    old_kernel = None if source is None else space.source_kernel(source)
-    with (
-        storage_errors(space.root),
-        tempfile.TemporaryDirectory(dir=space.root, prefix=".prove-") as folder,
-    ):
-        out, kernel_out = Path(folder, "image"), Path(folder, "kernel")
+    old_image, old_kernel = _sources(space, plan)
+    with scratch_directory(space.root) as folder:
+        out = folder / "image"
+        kernel_out = None if plan.target.kernel is None else folder / "kernel"
         apply_payload(
             payload, out, source=old_image, old_kernel=old_kernel, kernel_out=kernel_out, profile=profile
         )
-        target.check(hash_file(out).sha256, hash_file(kernel_out).sha256, f"{payload}: applied")
-    write_record(
-        space.proof(name),
-        {"payload": str(digest), "image": str(target.image), "kernel": str(target.kernel)},
-    )
-    return f"applied onto {'nothing' if source is None else source}: right, bit for bit"
+        kernel = None if kernel_out is None else hash_file(kernel_out).sha256
+        plan.target.check(hash_file(out).sha256, kernel, f"{payload}: applied")
+    write_record(space.proof(plan.name), plan.proof(digest))
+    return f"applied onto {plan.source or 'nothing'}: right, bit for bit"
 
 
-def is_proven(space: BoardSpace, name: str, payload: Digest) -> bool:
-    """Whether exactly these bytes were applied and found right."""
-    record = read_record(space.proof(name))
-    return record is not None and record.get("payload") == str(payload)
+def _sources(space: BoardSpace, plan: PlannedPayload) -> tuple[Path | None, Path | None]:
+    """The files a delta is applied to, after comparing them with the release they come from."""
+    if plan.source is None or plan.origin is None:
+        return None, None
+    image, kernel = space.source_image(plan.source), space.source_kernel(plan.source)
+    has_kernel = plan.origin.kernel is not None
+    found = hash_file(kernel).sha256 if has_kernel else None
+    plan.origin.check(hash_file(image).sha256, found, f"{image}: the source of the delta")
+    return image, kernel if has_kernel else None
+
+
+def is_proven(space: BoardSpace, plan: PlannedPayload, payload: Digest) -> bool:
+    """Whether exactly these bytes were applied to the right source and made the right target."""
+    return read_record(space.proof(plan.name)) == plan.proof(payload)

@@ -7,22 +7,21 @@ No channel moves here, except that history is told. A published release may be a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from release.bundle.assemble import StagedFile, staged_files, staged_release
-from release.bundle.document import digest, encode
+from release.bundle.document import MAX_DOCUMENT, decode, digest, encode
+from release.bundle.layout import document_key
 from release.bundle.release import Release
-from release.bundle.verify import Report as VerifyReport
-from release.bundle.verify import verify_release
 from release.catalog.version import Version
-from release.errors import InputError, RefusedError, storage_errors
+from release.errors import InputError, RefusedError
 from release.ledger.kinds import EvidenceFound, ReleaseRegistered
 from release.ledger.state import State
+from release.line.checking import verify_on
 from release.line.promotion import pointer_job
 from release.line.steps import Job, Report, Step
-from release.line.verification import release_checks
 from release.line.workspace import Workspace
 from release.line.yard import Yard
+from release.mirror.directory import DirectoryStore
 from release.mirror.sync import Action, Upload, publish
 from release.promotion.proposals import evidence, registration
 
@@ -54,38 +53,55 @@ def publication_job(yard: Yard, order: PublicationOrder) -> Job:
     )
 
 
-def _staging(yard: Yard, version: Version) -> Path:
-    return Workspace.of(yard.work, version).staging
-
-
-def _staged(yard: Yard, version: Version) -> tuple[Release, tuple[StagedFile, ...]]:
-    staging = _staging(yard, version)
-    release = staged_release(staging) if staging.is_dir() else None
-    if release is None:
+def _candidate(yard: Yard, version: Version) -> tuple[Release, tuple[StagedFile, ...]]:
+    """What to publish. No files when only the mirror has it: uploaded before, and the workspace is gone."""
+    staging = Workspace.of(yard.work, version).staging
+    staged = staged_release(staging) if staging.is_dir() else None
+    if staged is not None:
+        return staged, staged_files(staging, yard.naming)
+    uploaded = _uploaded(yard, version)
+    if uploaded is None:
         raise InputError(
             f"{staging}: no candidate {version} here", hint="build it first: humpyard candidate build"
         )
-    return release, staged_files(staging, yard.naming)
+    return decode(uploaded), ()
+
+
+def _uploaded(yard: Yard, version: Version) -> bytes | None:
+    """The document of a version on the mirror, where its signature, the very last upload, is there, too."""
+    key = document_key(version)
+    if yard.store.stat(key + yard.naming.signature_suffix) is None:
+        return None
+    return yard.store.read(key, MAX_DOCUMENT)
 
 
 def _check(yard: Yard, order: PublicationOrder) -> str:
     """Whatever can be refused is refused here, while the mirror is as it was."""
     version = order.version
-    release, files = _staged(yard, version)
+    release, files = _candidate(yard, version)
     if (release.product, release.version) != (yard.product, version):
         raise InputError(
-            f"{_staging(yard, version)}: expected {yard.product} {version},"
+            f"candidate {version}: expected {yard.product} {version},"
             f" found {release.product} {release.version}"
         )
-    unproven = [one.artifact.name for board in release.boards for one in board.payloads if not one.proven]
-    if unproven:
-        raise RefusedError(f"candidate {version}: not proven: {', '.join(unproven)}")
+    uploaded = _uploaded(yard, version)
+    if uploaded is not None and uploaded != encode(release):
+        raise RefusedError(
+            f"release {version}: the mirror holds another one already, {digest(uploaded)}",
+            hint=f"published bytes never change. To go on with that one, remove {yard.work / str(version)}"
+            " and publish again; else give the build a new version",
+        )
+    if not _has_evidence(yard.ledger.state(), version, MIRROR_VERIFIED):
+        source = DirectoryStore(Workspace.of(yard.work, version).staging) if files else yard.store
+        verify_on(yard, source, version).raise_if_failed()
     yard.ledger.rehearse(registration(_registered(order, release)), now=yard.clock())
-    return f"{len(files)} files, {sum(file.size for file in files):,} bytes"
+    if not files:
+        return "uploaded before, as the mirror has it"
+    return f"{len(files)} files, {sum(file.size for file in files):,} bytes, verified"
 
 
 def _upload(yard: Yard, version: Version, report: Report) -> str:
-    _, files = _staged(yard, version)
+    _, files = _candidate(yard, version)
     total, done = 2 * sum(file.size for file in files), 0
 
     def reporter(action: Action, key: str, size: int) -> None:  # noqa: ARG001 - the reporter's form
@@ -98,24 +114,10 @@ def _upload(yard: Yard, version: Version, report: Report) -> str:
     return f"{len(result.uploaded)} uploaded ({result.uploaded_bytes:,} bytes), {len(result.kept)} were there"
 
 
-def verify_published(yard: Yard, version: Version) -> VerifyReport:
-    """Check a release on the store with public keys only; see ``release.bundle.verify``."""
-    with storage_errors(yard.work):
-        yard.work.mkdir(parents=True, exist_ok=True)
-    return verify_release(
-        yard.store,
-        version,
-        product=yard.product,
-        checks=release_checks(yard.release_signatures, yard.payload.keys, prove=False),
-        scratch=yard.work,
-        naming=yard.naming,
-    )
-
-
 def _verify(yard: Yard, version: Version) -> str:
     if _has_evidence(yard.ledger.state(), version, MIRROR_VERIFIED):
         return "verified before, and what is published does not change"
-    report = verify_published(yard, version)
+    report = verify_on(yard, yard.store, version)
     report.raise_if_failed()
     return f"{len(report.steps)} checks passed"
 
@@ -127,7 +129,7 @@ def _has_evidence(state: State, version: Version, name: str) -> bool:
 
 
 def _register(yard: Yard, order: PublicationOrder) -> str:
-    release, _ = _staged(yard, order.version)
+    release, _ = _candidate(yard, order.version)
     release_digest = digest(encode(release))
     payloads = sum(len(board.payloads) for board in release.boards)
     found = (

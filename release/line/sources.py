@@ -6,7 +6,6 @@ that digest, and the files and the raw partition have the digests it records.
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from release.bundle.document import MAX_DOCUMENT, decode
@@ -20,9 +19,11 @@ from release.digests import Digest, HashingWriter, chunks, hash_file
 from release.errors import InputError, NotVerifiedError, storage_errors
 from release.image.partition import unpack_image
 from release.ledger.state import State
+from release.line.proving import Target
 from release.line.workspace import BoardSpace
 from release.line.yard import Yard
 from release.mirror.store import ObjectReader
+from release.scratch import scratch_directory
 
 
 def registered_release(store: ObjectReader, state: State, version: Version) -> tuple[Release, bytes]:
@@ -46,27 +47,41 @@ def registered_release(store: ObjectReader, state: State, version: Version) -> t
     return decode(data), data
 
 
-def fetch(yard: Yard, space: BoardSpace, board: Board, version: Version) -> str:
-    """Bring the raw image and the kernel of ``version`` into ``space``, unless they are there."""
+def origin_of(yard: Yard, board: Board, version: Version) -> Target:
+    """What a machine that runs ``version`` has: the image and kernel of the release as registered."""
     release, _ = registered_release(yard.store, yard.ledger.state(), version)
     shipped = release.board(board)
+    return Target(image=shipped.image.sha256, kernel=shipped.kernel.sha256 if shipped.kernel else None)
+
+
+def fetch(yard: Yard, space: BoardSpace, board: Board, version: Version) -> str:
+    """Bring the raw image and the kernel of ``version`` into ``space``, unless they are there.
+
+    Raises:
+        NotVerifiedError: what the store gives is not what the release records.
+    """
+    release, _ = registered_release(yard.store, yard.ledger.state(), version)
+    shipped, origin = release.board(board), origin_of(yard, board, version)
     image, kernel = space.source_image(version), space.source_kernel(version)
-    if image.is_file() and kernel.is_file() and hash_file(image).sha256 == shipped.image.sha256:
+    if _is(image, origin.image) and (origin.kernel is None or _is(kernel, origin.kernel)):
         return f"{image.stat().st_size:,} bytes, fetched before"
     prefix = image_prefix(release.channel, board, version)
     files = {artifact.name: artifact for artifact in shipped.files}
-    with storage_errors(space.root):
-        space.root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=space.root, prefix=".fetch-") as folder:
-            packed, wanted = Path(folder, "packed"), files.get(yard.naming.update_image)
-            _download(yard.store, prefix, wanted, packed, yard.naming.update_image)
-            if unpack_image(packed, image).sha256 != shipped.image.sha256:
-                image.unlink()
-                raise NotVerifiedError(f"{prefix}: the image of {version} is not the one its release names")
-            fetched = Path(folder, "kernel")
+    with scratch_directory(space.root) as folder, storage_errors(space.root):
+        packed, raw = folder / "packed", folder / "raw"
+        _download(yard.store, prefix, files.get(yard.naming.update_image), packed, yard.naming.update_image)
+        if unpack_image(packed, raw).sha256 != origin.image:
+            raise NotVerifiedError(f"{prefix}: the image of {version} is not the one its release names")
+        if origin.kernel is not None:
+            fetched = folder / "kernel"
             _download(yard.store, prefix, files.get(yard.naming.kernel), fetched, yard.naming.kernel)
             fetched.replace(kernel)
+        raw.replace(image)
     return f"{image.stat().st_size:,} bytes from {prefix}"
+
+
+def _is(path: Path, expected: Digest) -> bool:
+    return path.is_file() and hash_file(path).sha256 == expected
 
 
 def _download(store: ObjectReader, prefix: str, artifact: Artifact | None, target: Path, name: str) -> None:

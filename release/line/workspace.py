@@ -1,6 +1,7 @@
 """Where a candidate is built: the directory of one version under ``work``, and small records in it.
 
-Nothing here is ever published, and all of it can be deleted at any time: the job makes it anew.
+Nothing here is ever published, and it can be deleted at any time. A candidate that is made anew is
+another one (its documents carry times); once uploaded, a release goes on from the mirror.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from release import canonical
 from release.canonical import Json
 from release.catalog.board import Board
+from release.catalog.naming import RELEASE_DOCUMENT
 from release.catalog.version import Version
 from release.errors import storage_errors
 
@@ -84,6 +86,12 @@ class Workspace:
     def board(self, board: Board) -> BoardSpace:
         """One board's part."""
         return BoardSpace(self.root / str(board))
+
+
+def complete_candidates(work: Path) -> tuple[Version, ...]:
+    """Versions whose candidate is staged to its last file, which is the signature of its document."""
+    found = work.glob(f"*/staging/releases/*/{RELEASE_DOCUMENT}.sig")
+    return tuple(sorted(Version.parse(path.parent.name) for path in found))
 
 
 def write_record(path: Path, value: Mapping[str, Json]) -> None:
