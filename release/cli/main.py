@@ -1,6 +1,8 @@
 """The command `humpyard`: its nouns, and how errors become exit codes.
 
 0 done · 1 refused or not verified · 2 usage · 3 unavailable, try again · 4 a tool or the program failed.
+Two more come from outside, as for any program: 130 interrupted by a person, 141 nobody reads the output
+any more (`humpyard ... | head -1`).
 """
 
 from __future__ import annotations
@@ -13,12 +15,13 @@ from typing import Annotated, Protocol, runtime_checkable
 import typer
 
 from release.cli import candidate, init, ledger, mirror, pages, payload, promote, releases
-from release.cli.output import complain, say, stderr
+from release.cli.output import complain, drop_output, say, stderr
 from release.errors import HumpyardError
 
 EXIT_USAGE = 2
 EXIT_FAILED = 4
 EXIT_INTERRUPTED = 130
+EXIT_UNREAD = 141
 
 app = typer.Typer(
     help="Release pipeline for image-based Linux: payloads, signing, mirrors, pages, gated promotion.",
@@ -67,8 +70,11 @@ def run(arguments: list[str] | None = None) -> int:
     """Run one command line; returns its exit code and never raises."""
     try:
         outcome = app(arguments, standalone_mode=False)
+        sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - every ending has an exit code
         return _ending(error)
+    if outcome == EXIT_INTERRUPTED:  # what typer makes of a KeyboardInterrupt (0.29)
+        return _ending(KeyboardInterrupt())
     return outcome if isinstance(outcome, int) else 0
 
 
@@ -87,10 +93,22 @@ def _ending(error: BaseException) -> int:
         case KeyboardInterrupt() | typer.Abort():
             stderr.print("interrupted: run the same command again to go on")
             code = EXIT_INTERRUPTED
+        case _ if _is_unread(error):
+            drop_output()
+            code = EXIT_UNREAD
+        case SystemExit(code=int(wanted)):
+            code = wanted
         case _:
             traceback.print_exception(error)
             stderr.print("error: this is a fault of humpyard; please report it with the lines above")
     return code
+
+
+def _is_unread(error: BaseException | None) -> bool:
+    """Whether the reader of our output has gone; rich and click make a SystemExit of that."""
+    if isinstance(error, SystemExit):
+        return _is_unread(error.__context__)
+    return isinstance(error, BrokenPipeError)
 
 
 def main() -> None:

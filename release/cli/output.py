@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Self
 
 from rich.console import Console
@@ -33,6 +35,14 @@ def say(text: str) -> None:
 def emit(value: Mapping[str, Json] | Sequence[Json]) -> None:
     """One JSON document for scripts."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def drop_output() -> None:
+    """Let stdout lead nowhere: when its reader has gone, Python would still try, and complain, at exit."""
+    with suppress(OSError, ValueError):  # not a file of the operating system's, or closed
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
