@@ -38,9 +38,9 @@ class KeyringVerifier:
     home: OpenPgpHome
     known: frozenset[str]
 
-    def verify(self, data: bytes, signature: str) -> str:
-        """The primary fingerprint that signed. Raises NotVerifiedError."""
-        return self.home.verify_bytes(data, signature, self.known).primary_fingerprint
+    def verify(self, data: bytes, signature: str, *, at: datetime) -> str:
+        """The primary fingerprint that signed, judged ``at`` that time. Raises NotVerifiedError."""
+        return self.home.verify_bytes(data, signature, self.known, at=at).primary_fingerprint
 
 
 @dataclass(frozen=True, slots=True)

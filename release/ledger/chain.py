@@ -69,10 +69,11 @@ class StatementSigner(Protocol):
 class StatementVerifier(Protocol):
     """Checks signatures against one keyring. What a signer may do is decided elsewhere."""
 
-    def verify(self, data: bytes, signature: str) -> str:
+    def verify(self, data: bytes, signature: str, *, at: datetime) -> str:
         """The primary fingerprint of the key that made a valid detached signature of ``data``.
 
-        Raises NotVerifiedError when no key of the keyring did.
+        The key, and the signature, must have begun and not have expired ``at`` (aware, UTC). A key
+        that was revoked never counts. Raises NotVerifiedError when no key of the keyring made it.
         """
         ...
 
@@ -100,13 +101,16 @@ Proposal = Callable[[State], Content | None]
 def open_entry(data: bytes, key: str, verifier: StatementVerifier) -> VerifiedEntry:
     """Verify one stored entry: the envelope's signature and, where there is a statement, its signature.
 
+    Both are judged at the entry's own time, so that a key which expired later takes nothing back.
+    How far that time can be believed is said in ``release.ledger.fold``.
+
     Raises:
         LedgerBrokenError: not an entry, or a signature does not hold. Whether the signers may write
             this, and whether it follows what came before, is for ``release.ledger.fold.step``.
     """
     sealed = read_sealed(data, key)
-    signer = _signer(verifier, sealed.signed_bytes, sealed.signature, key)
-    entry = read_body(sealed.body, key)
+    entry = read_body(sealed.body, key)  # for its time; not believed before the next line
+    signer = _signer(verifier, sealed.signed_bytes, sealed.signature, entry.time, key)
     return VerifiedEntry(
         entry=entry,
         digest=Digest.sha256(data),
@@ -124,12 +128,13 @@ def _statement_signer(entry: Entry, key: str, verifier: StatementVerifier) -> st
         raise LedgerBrokenError(error.message) from error
     if not isinstance(content, Statement):
         return None
-    return _signer(verifier, content.statement.encode(), content.statement_signature, f"{key}: statement")
+    statement = content.statement.encode()
+    return _signer(verifier, statement, content.statement_signature, entry.time, f"{key}: statement")
 
 
-def _signer(verifier: StatementVerifier, data: bytes, signature: str, where: str) -> str:
+def _signer(verifier: StatementVerifier, data: bytes, signature: str, at: datetime, where: str) -> str:
     try:
-        return verifier.verify(data, signature)
+        return verifier.verify(data, signature, at=at)
     except NotVerifiedError as error:
         raise LedgerBrokenError(f"{where}: {error.message}", hint=error.hint) from error
 
@@ -234,7 +239,8 @@ class LedgerWriter(Ledger):
 
         ``propose`` is asked again each time another writer was quicker, so whatever it decides, it
         decides on the state that its entry follows. None means that nothing is left to do. Nothing is
-        written that would break the ledger.
+        written that would break the ledger. ``now`` (aware, UTC) becomes the entry's time: keys that
+        have expired by then sign nothing new.
 
         Raises:
             EntryRefusedError: the entry would break the ledger.

@@ -1,13 +1,15 @@
 """One entry: the sealed object in the store, and the body inside it.
 
 The object is canonical JSON ``{"body": TEXT, "signature": ARMORED}``. The signature is over exactly
-the UTF-8 bytes of TEXT, which is opaque to whoever verifies: check first, parse then, re-encode never.
+the UTF-8 bytes of TEXT, which are never re-encoded. The body is read strictly before the signature is
+checked, because it says at what time the key must have been valid; nothing in it is believed before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import Field, with_config
@@ -19,6 +21,8 @@ from release.ledger.fields import Armored, Count, Line, Reader, Sha256, Utc
 FORMAT = "humpyard-ledger-1"
 ENTRY_LIMIT = 1 << 20
 """Bytes of one object. A longer one is refused unread."""
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far the clocks of two machines may be apart."""
 
 
 class LedgerBrokenError(NotVerifiedError):
@@ -48,7 +52,7 @@ class Entry:
     previous: Sha256 | None
     """SHA-256 of the object before, as stored; None for the first."""
     time: Utc
-    """When the writer said it was, UTC. Not checked: order is by sequence."""
+    """When the writer said it was, UTC. Signatures are judged at this time; see ``release.ledger.fold``."""
     kind: Line
     data: Mapping[str, Any]
 

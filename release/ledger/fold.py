@@ -3,6 +3,12 @@
 ``step`` checks everything an entry must hold against the state before it, so that the state after
 any number of entries is right for exactly those (prefix-consistent). It does not judge whether a
 move was *wise*: the gate does, and the audit asks the gate again.
+
+Keys are judged at the time an entry says, so that time must be worth something: no entry may be dated
+before what the pipeline said last, and people's entries, whose clocks are theirs, move that floor for
+nobody. What remains: whoever holds an expired key *and* may write to the store can date an entry back
+to the pipeline's last one. The gate still judges requests and sign-offs at its own time. A revoked
+key never counts: retire a key by letting it expire, and keep its public half in the keyring.
 """
 
 from __future__ import annotations
@@ -13,7 +19,8 @@ from dataclasses import dataclass, replace
 from release.catalog.naming import ledger_key
 from release.digests import Digest
 from release.errors import InputError
-from release.ledger.entries import Entry, LedgerBrokenError
+from release.ledger.entries import CLOCK_SKEW, Entry, LedgerBrokenError
+from release.ledger.fields import format_time
 from release.ledger.kinds import (
     Content,
     EvidenceFound,
@@ -91,7 +98,9 @@ def step(state: State | None, verified: VerifiedEntry, trust: Trust) -> State:
         raise LedgerBrokenError(error.message, hint=error.hint) from error
     except _ContradictionError as error:
         raise LedgerBrokenError(f"{where}: {error}") from error
-    return replace(after, sequence=entry.sequence, digest=verified.digest)
+    by_pipeline = verified.signer in state.pipeline_keys
+    latest = max(state.latest, entry.time) if by_pipeline else state.latest
+    return replace(after, sequence=entry.sequence, digest=verified.digest, latest=latest)
 
 
 class _ContradictionError(Exception):
@@ -120,6 +129,7 @@ def _begin(content: Content, verified: VerifiedEntry, trust: Trust) -> State:
     return State(
         sequence=0,
         digest=verified.digest,
+        latest=entry.time,
         product=content.product,
         pipeline_keys=keys,
         policy=content.policy,
@@ -133,6 +143,11 @@ def _check_place(state: State, entry: Entry) -> None:
     _need(
         entry.previous == state.digest,
         f"expected to follow {state.digest}, found previous {entry.previous}",
+    )
+    _need(
+        entry.time >= state.latest - CLOCK_SKEW,
+        f"dated {format_time(entry.time)}, but the pipeline was at {format_time(state.latest)} before:"
+        " time does not go back; check the clocks of both machines",
     )
 
 

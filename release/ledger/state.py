@@ -77,6 +77,8 @@ class State:
     sequence: int
     digest: Digest
     """Sequence and digest name the last entry: the head of the ledger."""
+    latest: datetime
+    """The latest time that an entry of the pipeline has said. No later entry may be dated before it."""
     product: str
     pipeline_keys: frozenset[str]
     policy: Digest

@@ -46,7 +46,9 @@ def ask_for(yard: Yard, author: StatementSigner, version: Version, channel: str,
         reason=reason,
     )
     text = request.statement()
-    proposal = request_proposal(text, author.sign(text.encode()), verifier=yard.statements, policy=policy)
+    proposal = request_proposal(
+        text, author.sign(text.encode()), verifier=yard.statements, policy=policy, now=now
+    )
     yard.ledger.append(proposal, now=now)
     return request.digest
 

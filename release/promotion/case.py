@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from release.digests import Digest
 from release.errors import InputError
+from release.ledger.entries import CLOCK_SKEW
 from release.ledger.kinds import ReleaseRegistered
 from release.ledger.state import State
 from release.promotion.policy import Edge, Person, Policy
 from release.promotion.request import PromotionRequest, read_request
 from release.promotion.sign_off import SignOff, Verdict, read_sign_off
-
-CLOCK_SKEW = timedelta(minutes=5)
-"""How far ahead of ours another machine's clock may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from release.catalog.channel import PromotionKind
+from release.ledger.entries import CLOCK_SKEW
 from release.ledger.fields import format_time
-from release.promotion.case import CLOCK_SKEW, Case, voices
+from release.promotion.case import Case, voices
 from release.promotion.policy import Edge, Quorum
 
 _LINE_LENGTH = 400

@@ -13,10 +13,11 @@ from datetime import datetime
 from release.digests import Digest
 from release.errors import RefusedError
 from release.ledger.chain import Proposal, StatementVerifier
+from release.ledger.entries import CLOCK_SKEW
 from release.ledger.kinds import EvidenceFound, PointerMoved, ReleaseRegistered, RequestMade, SignOffGiven
 from release.ledger.state import State
 from release.ledger.statements import statement_digest
-from release.promotion.case import CLOCK_SKEW, open_case
+from release.promotion.case import open_case
 from release.promotion.decide import Decision
 from release.promotion.policy import Policy
 from release.promotion.request import read_request
@@ -70,17 +71,19 @@ def evidence(found: EvidenceFound) -> Proposal:
     return propose
 
 
-def request(statement: str, signature: str, *, verifier: StatementVerifier, policy: Policy) -> Proposal:
+def request(
+    statement: str, signature: str, *, verifier: StatementVerifier, policy: Policy, now: datetime
+) -> Proposal:
     """Record a request that somebody signed.
 
     Raises:
         InputError: not a request.
-        NotVerifiedError: the signature does not hold.
+        NotVerifiedError: the signature does not hold ``now``, by a key that has not expired.
         RefusedError: signed by another than it says. The proposal raises it for a signer who may not
             ask, and for a policy that is not the one in force.
     """
     asked = read_request(statement)
-    signer = verifier.verify(statement.encode(), signature)
+    signer = verifier.verify(statement.encode(), signature, at=now)
     _check_author("request", asked.requested_by, signer)
     digest = statement_digest(statement)
     policy.get(asked.channel)
@@ -107,12 +110,12 @@ def sign_off(
 
     Raises:
         InputError: not a sign-off.
-        NotVerifiedError: the signature does not hold.
+        NotVerifiedError: the signature does not hold ``now``, by a key that has not expired.
         RefusedError: signed by another than it says, or one of the above. The proposal raises it for
             a request that is unknown or was carried out.
     """
     given = read_sign_off(statement)
-    signer = verifier.verify(statement.encode(), signature)
+    signer = verifier.verify(statement.encode(), signature, at=now)
     _check_author("sign-off", given.by, signer)
     person = policy.person(signer)
     if person is None or given.role not in person.roles:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,12 @@ from release.catalog.naming import ledger_key
 from release.catalog.version import Version
 from release.digests import Digest
 from release.errors import NotVerifiedError
-from release.ledger.chain import Ledger, LedgerWriter
+from release.ledger.chain import EntryRefusedError, Ledger, LedgerWriter
 from release.ledger.entries import LedgerBrokenError
 from release.ledger.fold import Trust
 from release.ledger.kinds import EvidenceFound, Genesis, ReleaseRegistered
 from release.mirror.directory import DirectoryStore
+from release.process import run
 from release.promotion import proposals
 from release.promotion.policy import Person, Policy, read_policy
 from release.promotion.policy_text import default_policy_text
@@ -25,9 +26,10 @@ from release.promotion.proposals import GateClosedError
 from release.promotion.request import new_request
 from release.promotion.sign_off import Verdict, new_sign_off
 from release.signing.openpgp import OpenPgpHome
+from release.wiring import KeyringVerifier, utc_now
 from tests import openpgp_home
 from tests.openpgp_home import Keyring
-from tests.unit.ledger.fakes import NOW, digest_of
+from tests.unit.ledger.fakes import digest_of, made, released, request_text
 
 signing_keys = openpgp_home.keyring  # a fixture under a name of this module
 
@@ -44,12 +46,18 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    home: OpenPgpHome
-    allowed: frozenset[str]
+class PastKey:
+    """A key that signs when gpg believes that it is ``at``."""
 
-    def verify(self, data: bytes, signature: str) -> str:
-        return self.home.verify_bytes(data, signature, self.allowed).primary_fingerprint
+    home: OpenPgpHome
+    fingerprint: str
+    at: datetime
+
+    def sign(self, data: bytes) -> str:
+        clock = f"--faked-system-time={int(self.at.timestamp())}"
+        argv: list[str | Path] = ["gpg", "--homedir", self.home.path, "--batch", clock]
+        argv += ["--local-user", f"{self.fingerprint}!", "--armor", "--detach-sign"]
+        return run(argv, stdin=data).stdout.decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ class Team:
     keyring: Keyring
     store: DirectoryStore
     policy: Policy
-    verifier: Known
+    verifier: KeyringVerifier
     trust: Trust
     ledger: LedgerWriter
 
@@ -65,36 +73,39 @@ class Team:
         return Key(self.keyring.home, fingerprint)
 
     def request(self, channel: str, fingerprint: str) -> Digest:
+        now = utc_now()
         made = new_request(
             self.ledger.state(),
             self.policy,
             version=VERSION,
             channel=channel,
             requested_by=fingerprint,
-            now=NOW,
+            now=now,
         )
         text = made.statement()
         signature = self.key(fingerprint).sign(text.encode())
         self.ledger.append(
-            proposals.request(text, signature, verifier=self.verifier, policy=self.policy), now=NOW
+            proposals.request(text, signature, verifier=self.verifier, policy=self.policy, now=now),
+            now=now,
         )
         return made.digest
 
     def sign_off(self, request: Digest, fingerprint: str) -> None:
+        now = utc_now()
         text = new_sign_off(
             request,
             Verdict.GO,
             role="maintainer",
             by=fingerprint,
-            now=NOW,
+            now=now,
             valid_for=timedelta(days=1),
         ).statement()
         signature = self.key(fingerprint).sign(text.encode())
-        proposal = proposals.sign_off(text, signature, verifier=self.verifier, policy=self.policy, now=NOW)
-        self.ledger.append(proposal, now=NOW)
+        proposal = proposals.sign_off(text, signature, verifier=self.verifier, policy=self.policy, now=now)
+        self.ledger.append(proposal, now=now)
 
     def move(self, request: Digest) -> None:
-        self.ledger.append(proposals.move(request, policy=self.policy, now=NOW), now=NOW)
+        self.ledger.append(proposals.move(request, policy=self.policy, now=utc_now()), now=utc_now())
 
 
 @pytest.fixture
@@ -106,7 +117,7 @@ def team(signing_keys: Keyring, tmp_path: Path) -> Team:
     ]
     policy = read_policy(default_policy_text("demo", people, open_channels=("alpha",)).encode())
     trust = Trust(pipeline=frozenset({keyring.pipeline}), people=policy.fingerprints)
-    verifier = Known(keyring.home, trust.pipeline | trust.people)
+    verifier = KeyringVerifier(keyring.home, trust.pipeline | trust.people)
     store = DirectoryStore(tmp_path / "mirror")
     ledger = LedgerWriter(store, verifier, trust, Key(keyring.home, keyring.pipeline))
     made = Team(keyring, store, policy, verifier, trust, ledger)
@@ -114,13 +125,13 @@ def team(signing_keys: Keyring, tmp_path: Path) -> Team:
     genesis = Genesis(
         product="demo", pipeline_keys=(keyring.pipeline,), policy=policy.digest, channels=channels
     )
-    ledger.start(genesis, now=NOW)
+    ledger.start(genesis, now=utc_now())
     release = ReleaseRegistered(
         version=VERSION, release=digest_of("release"), boards=(Board("amd64"),), built_for="alpha"
     )
-    ledger.append(proposals.registration(release), now=NOW)
+    ledger.append(proposals.registration(release), now=utc_now())
     proven = EvidenceFound(release=release.release, name="payload-proven", passed=True)
-    ledger.append(proposals.evidence(proven), now=NOW)
+    ledger.append(proposals.evidence(proven), now=utc_now())
     made.move(made.request("alpha", keyring.pipeline))
     return made
 
@@ -156,3 +167,39 @@ def test_another_pipelines_ledger_is_not_ours(team: Team) -> None:
     trust = replace(team.trust, pipeline=frozenset({team.keyring.mallory}))
     with pytest.raises(LedgerBrokenError, match="pipeline keys that are not trusted here"):
         Ledger(team.store, team.verifier, trust).read()
+
+
+def test_an_expired_key_stops_nobody_and_signs_nothing_new(tmp_path: Path) -> None:
+    """The ledger of a person and a pipeline whose keys have both expired is read, and goes on."""
+    begun = utc_now() - timedelta(days=10)
+    middle, ended = begun + timedelta(days=1), begun + timedelta(days=2)
+    with OpenPgpHome() as home:
+        old, alice = (home.generate_key(name, created=begun, expires=ended) for name in ("Old", "Alice"))
+        new = home.generate_key("New", created=begun)
+        verifier = KeyringVerifier(home, frozenset({old, new, alice}))
+        trust = Trust(pipeline=frozenset({old, new}), people=frozenset({alice}))
+        store = DirectoryStore(tmp_path / "mirror")
+        genesis = Genesis(
+            product="demo", pipeline_keys=(old, new), policy=digest_of("policy"), channels=("alpha",)
+        )
+        LedgerWriter(store, verifier, trust, PastKey(home, old, begun)).start(genesis, now=begun)
+        hers = PastKey(home, alice, middle)
+        asked = made(request_text(), hers)  # type: ignore[arg-type]  # signs as the fake keys do
+        LedgerWriter(store, verifier, trust, hers).append(lambda _state: asked, now=middle)
+
+        now = Key(home, new)
+        LedgerWriter(store, verifier, trust, now).append(lambda _state: released("3.0.0"), now=utc_now())
+        assert Ledger(store, verifier, trust).state().sequence == 2
+        late = made(request_text("3.0.0"), hers)  # type: ignore[arg-type]  # as above
+        with pytest.raises(EntryRefusedError, match=r"not written: .* by a key that has expired"):
+            LedgerWriter(store, verifier, trust, now).append(lambda _state: late, now=utc_now())
+        with pytest.raises(EntryRefusedError, match="time does not go back"):
+            LedgerWriter(store, verifier, trust, hers).append(lambda _state: late, now=middle)
+
+
+def test_keys_work_in_the_second_they_were_made() -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    with OpenPgpHome() as home:
+        key = home.generate_key("New", created=now)
+        verifier = KeyringVerifier(home, frozenset({key}))
+        assert verifier.verify(b"x", home.sign_bytes(b"x", key), at=now) == key

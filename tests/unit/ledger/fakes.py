@@ -56,10 +56,15 @@ class FakeKey:
 class FakeKeyring:
     keys: tuple[FakeKey, ...]
     asked: list[bytes] = field(default_factory=list)
+    expiry: dict[FakeKey, datetime] = field(default_factory=dict)
+    times: list[datetime] = field(default_factory=list)
 
-    def verify(self, data: bytes, signature: str) -> str:
+    def verify(self, data: bytes, signature: str, *, at: datetime) -> str:
         self.asked.append(data)
+        self.times.append(at)
         for key in self.keys:
+            if key in self.expiry and at >= self.expiry[key]:
+                continue
             if hmac.compare_digest(key.sign(data).encode(), signature.encode()):
                 return key.fingerprint
         raise NotVerifiedError("signature: expected one by a key of the keyring, found none that holds")

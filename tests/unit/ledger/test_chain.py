@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -11,14 +12,15 @@ from release.catalog.naming import ledger_key
 from release.catalog.version import Version
 from release.digests import Digest
 from release.errors import NotVerifiedError, RefusedError, UnavailableError
-from release.ledger.chain import ATTEMPTS, EntryRefusedError, Ledger, LedgerEmptyError
-from release.ledger.entries import ENTRY_LIMIT, LedgerBrokenError
+from release.ledger.chain import ATTEMPTS, EntryRefusedError, Ledger, LedgerEmptyError, LedgerWriter
+from release.ledger.entries import CLOCK_SKEW, ENTRY_LIMIT, LedgerBrokenError
 from release.ledger.fold import Trust
 from release.ledger.kinds import Content, EvidenceFound, ReleaseRegistered
 from release.ledger.state import State
 from tests.memory_store import MemoryStore
 from tests.unit.ledger.fakes import (
     ALICE,
+    HOUR,
     MALLORY,
     NOW,
     PIPELINE,
@@ -41,6 +43,7 @@ from tests.unit.ledger.fakes import (
 )
 
 ASKED = request_text()
+SECOND = timedelta(seconds=1)
 STORY: tuple[Content, ...] = (
     released("1.0.0", offered_in=("beta",)),
     released("2.0.0"),
@@ -289,6 +292,59 @@ def test_a_second_read_verifies_only_what_is_new(store: MemoryStore) -> None:
     writer(store).append(lambda _state: released("3.0.0"), now=NOW)
     assert ledger.state().sequence == 7
     assert len(keys.asked) == before + 1
+
+
+# --- time ----------------------------------------------------------------------------------------
+
+
+def test_signatures_are_judged_at_the_time_of_their_entry(store: MemoryStore) -> None:
+    later = NOW + HOUR
+    writer(store).append(lambda _state: made(request_text("3.0.0", "beta", 1)), now=later)
+    keys = keyring()
+    Ledger(store, keys, TRUST).read()
+    assert keys.times == [NOW] * 9 + [later] * 2  # two of the statements' in the story, one in the last
+
+
+def test_a_key_that_expired_is_believed_for_what_it_signed_before(store: MemoryStore) -> None:
+    keys = keyring()
+    keys.expiry = {ALICE: NOW + HOUR, PIPELINE: NOW + HOUR}
+    assert Ledger(store, keys, TRUST).state().sequence == 6
+
+
+def test_a_key_that_expired_appends_nothing(store: MemoryStore) -> None:
+    keys = keyring()
+    keys.expiry = {ALICE: NOW + HOUR}
+    ledger = LedgerWriter(store, keys, TRUST, ALICE)
+    with pytest.raises(EntryRefusedError, match="not written: new request entry: signature"):
+        ledger.append(lambda _state: made(request_text("3.0.0")), now=NOW + HOUR)
+
+
+def test_time_does_not_go_back(store: MemoryStore) -> None:
+    writer(store).append(lambda _state: released("3.0.0"), now=NOW + HOUR)
+    for time in (NOW, NOW + HOUR - CLOCK_SKEW - SECOND):
+        with pytest.raises(EntryRefusedError, match="time does not go back"):
+            writer(store).append(lambda _state: released("4.0.0"), now=time)
+    forged(store, released("4.0.0"), time=NOW)
+    with pytest.raises(LedgerBrokenError, match=r"00000008\.json: dated 2026-01-31T12:00:00Z, but"):
+        reader(store).read()
+
+
+def test_clocks_of_two_machines_may_differ_a_little_but_not_add_up(store: MemoryStore) -> None:
+    back = NOW - CLOCK_SKEW
+    assert writer(store).append(lambda _state: released("3.0.0"), now=back).latest == NOW
+    with pytest.raises(EntryRefusedError, match="time does not go back"):
+        writer(store).append(lambda _state: released("4.0.0"), now=back - SECOND)
+
+
+def test_a_persons_clock_holds_up_nobody_else(store: MemoryStore) -> None:
+    ahead = NOW + 1000 * HOUR
+    writer(store, ALICE).append(lambda _state: made(request_text("3.0.0", "beta", 1)), now=ahead)
+    assert writer(store).append(lambda _state: released("3.0.0"), now=NOW + HOUR).latest == NOW + HOUR
+
+
+def test_people_do_not_date_anything_before_what_the_pipeline_said(store: MemoryStore) -> None:
+    with pytest.raises(EntryRefusedError, match="time does not go back"):
+        writer(store, ALICE).append(lambda _state: made(request_text("3.0.0", "beta", 1)), now=NOW - HOUR)
 
 
 # --- appending -----------------------------------------------------------------------------------

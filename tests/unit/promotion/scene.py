@@ -136,7 +136,9 @@ class Scene:
         return asked.digest
 
     def record_request(self, text: str, key: FakeKey) -> None:
-        proposal = proposals.request(text, key.sign(text.encode()), verifier=self.keys, policy=self.policy)
+        proposal = proposals.request(
+            text, key.sign(text.encode()), verifier=self.keys, policy=self.policy, now=self.now
+        )
         self.ledger.append(proposal, now=self.now)
 
     def said(

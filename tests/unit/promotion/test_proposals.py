@@ -131,7 +131,26 @@ def test_a_tampered_request_is_not_recorded(scene: Scene) -> None:
     text = scene.asked("2.0.0", "beta").statement()
     proposal = text.replace("2.0.0", "2.0.1")
     with pytest.raises(NotVerifiedError):
-        proposals.request(proposal, DORA.sign(text.encode()), verifier=scene.keys, policy=scene.policy)
+        proposals.request(
+            proposal, DORA.sign(text.encode()), verifier=scene.keys, policy=scene.policy, now=scene.now
+        )
+
+
+def test_a_key_that_has_expired_signs_nothing_new(scene: Scene) -> None:
+    asked = scene.request("2.0.0", "beta")
+    scene.keys.expiry = {ALICE: scene.now, DORA: scene.now}
+    with pytest.raises(NotVerifiedError):
+        scene.request("2.0.0", "beta")
+    with pytest.raises(NotVerifiedError):
+        scene.sign_off(asked, ALICE)
+
+
+def test_a_key_that_expires_later_takes_back_nothing_it_signed(scene: Scene) -> None:
+    asked = ready(scene)
+    scene.keys.expiry = {key: scene.tick() for key in (ALICE, BOB, DORA)}
+    read = Ledger(scene.store, scene.keys, scene.trust).state()
+    assert len(read.requests[asked].sign_offs) == 2
+    assert scene.move(asked).heads["beta"].request == asked
 
 
 def test_a_new_request_fits_the_state_or_is_refused(scene: Scene) -> None:
