@@ -82,7 +82,7 @@ def _make_keys(directory: Path) -> Keys:
 def _make_openpgp_key(home: OpenPgpHome, name: str, public: Path, secret: Path) -> str:
     fingerprint = home.generate_key(f"{name.capitalize()} throw-away key <{name}@example.invalid>")
     (public / f"{name}.asc").write_bytes(home.export_public(fingerprint))
-    write_file(secret / f"{name}.asc", home.export_secret(fingerprint))
+    write_file(secret / f"{name}.asc", home.export_secret(fingerprint), mode=0o600)
     return fingerprint
 
 

@@ -110,7 +110,9 @@ def _upload(yard: Yard, version: Version, report: Report) -> str:
         report(done, total)
 
     uploads = [Upload(key=file.key, source=file.path, size=file.size, sha256=file.sha256) for file in files]
-    result = publish(yard.store, uploads, reporter)
+    document = document_key(version)
+    last = {document, document + yard.naming.signature_suffix}
+    result = publish(yard.store, uploads, reporter, last=last)
     return f"{len(result.uploaded)} uploaded ({result.uploaded_bytes:,} bytes), {len(result.kept)} were there"
 
 

@@ -6,13 +6,12 @@ another one (its documents carry times); once uploaded, a release goes on from t
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from release import canonical
+from release.atomic import replacing
 from release.canonical import Json
 from release.catalog.board import Board
 from release.catalog.naming import RELEASE_DOCUMENT
@@ -99,20 +98,15 @@ def write_record(path: Path, value: Mapping[str, Json]) -> None:
     write_file(path, canonical.dump(value))
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write a small file atomically and durably. Raises StorageFullError, InputError, UnavailableError."""
+def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write a small file atomically and durably, making its directory.
+
+    ``mode`` less the umask. Raises StorageFullError, InputError, UnavailableError.
+    """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as target:
-                target.write(data)
-                target.flush()
-                os.fsync(target.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with replacing(path, mode=mode) as target:
+        target.write(data)
 
 
 def read_record(path: Path) -> dict[str, Json] | None:
