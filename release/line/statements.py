@@ -7,7 +7,7 @@ from release.digests import Digest
 from release.errors import InputError
 from release.ledger.chain import StatementSigner
 from release.line.yard import Yard
-from release.promotion.case import open_case
+from release.promotion.case import UnreadableCase, open_case
 from release.promotion.proposals import request as request_proposal
 from release.promotion.proposals import sign_off as sign_off_proposal
 from release.promotion.request import new_request
@@ -27,6 +27,8 @@ def ask_for(yard: Yard, author: StatementSigner, version: Version, channel: str,
     state, policy, now = yard.ledger.state(), yard.policy(), yard.clock()
     for record in state.open_requests():
         case = open_case(state, record.digest, policy, now)
+        if isinstance(case, UnreadableCase):
+            continue
         asked = case.request
         same = (asked.version, asked.channel, asked.generation, asked.policy) == (
             version,

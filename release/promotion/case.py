@@ -1,7 +1,14 @@
-"""A case: one request with everything the gate looks at. The gate decides cases and nothing else."""
+"""A case: one request with everything the gate looks at. The gate decides cases and nothing else.
+
+The ledger reads of a statement only what binds it to others; a newer humpyard, or somebody's own
+program, may have recorded one with fields that this one does not know. Such a request can never go
+through, and stops no other. Such a sign-off by a person of the policy counts as their no-go: nobody
+can say that it was none, and unlike a void request its author can mend it by saying go anew.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +16,8 @@ from release.digests import Digest
 from release.errors import InputError
 from release.ledger.entries import CLOCK_SKEW
 from release.ledger.kinds import ReleaseRegistered
-from release.ledger.state import State
+from release.ledger.state import SignOffRecord, State
+from release.ledger.statements import RequestSubject
 from release.promotion.policy import Edge, Person, Policy
 from release.promotion.request import PromotionRequest, read_request
 from release.promotion.sign_off import SignOff, Verdict, read_sign_off
@@ -22,6 +30,30 @@ class GivenSignOff:
     sign_off: SignOff
     signer: str
     sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableSignOff:
+    """A recorded sign-off that this program cannot read; ``reason`` says why."""
+
+    reason: str
+    signer: str
+    sequence: int
+    recorded: datetime
+    """When it was recorded; it was made before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableCase:
+    """A recorded request that this program cannot read: the gate stays closed, whatever was said to it."""
+
+    digest: Digest
+    request: RequestSubject
+    """As much as the ledger knows of it."""
+    signer: str
+    moved: bool
+    reason: str
+    """Why it cannot be read, one printable line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +70,8 @@ class Case:
     policy: Policy
     state: State
     now: datetime
+    unreadable: tuple[UnreadableSignOff, ...] = ()
+    """Sign-offs that were recorded and cannot be read."""
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:
@@ -63,33 +97,51 @@ class Case:
         return frozenset(keys)
 
 
-def open_case(state: State, request: Digest, policy: Policy, now: datetime) -> Case:
-    """Put a recorded request before the gate.
-
-    Raises:
-        InputError: the ledger has no such request, or a recorded statement cannot be read; then
-            nobody can say what was meant, and nothing moves.
-    """
+def open_case(state: State, request: Digest, policy: Policy, now: datetime) -> Case | UnreadableCase:
+    """Put a recorded request before the gate. Raises InputError when the ledger has no such request."""
     record = state.requests.get(request)
     if record is None:
         raise InputError(f"request {request} is not in the ledger")
+    try:
+        asked = read_request(record.statement, f"request {request}")
+    except InputError as error:
+        return UnreadableCase(
+            digest=record.digest,
+            request=record.subject,
+            signer=record.signer,
+            moved=record.moved,
+            reason=_one_line(error.message),
+        )
+    read = tuple(_read(given) for given in record.sign_offs)
     return Case(
         digest=record.digest,
-        request=read_request(record.statement, f"request {request}"),
+        request=asked,
         signer=record.signer,
         moved=record.moved,
-        sign_offs=tuple(
-            GivenSignOff(
-                sign_off=read_sign_off(given.statement, f"sign-off {given.digest}"),
-                signer=given.signer,
-                sequence=given.sequence,
-            )
-            for given in record.sign_offs
-        ),
+        sign_offs=tuple(one for one in read if isinstance(one, GivenSignOff)),
+        unreadable=tuple(one for one in read if isinstance(one, UnreadableSignOff)),
         policy=policy,
         state=state,
         now=now,
     )
+
+
+def _read(given: SignOffRecord) -> GivenSignOff | UnreadableSignOff:
+    try:
+        sign_off = read_sign_off(given.statement, f"sign-off {given.digest}")
+    except InputError as error:
+        return UnreadableSignOff(
+            reason=_one_line(error.message),
+            signer=given.signer,
+            sequence=given.sequence,
+            recorded=given.recorded,
+        )
+    return GivenSignOff(sign_off=sign_off, signer=given.signer, sequence=given.sequence)
+
+
+def _one_line(message: str) -> str:
+    """What could not be read may name fields of any characters."""
+    return "".join(one if one.isprintable() else "?" for one in message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +149,11 @@ class Voice:
     """Where one person stands.
 
     ``role`` is the one their go counts for. Without one ``silent_because`` says why it does not
-    count; both None means that they said nothing. ``veto`` is their standing no-go.
+    count; both None means that they said nothing. ``veto`` is their standing no-go, or what may be one.
     """
 
     person: Person
-    veto: SignOff | None
+    veto: SignOff | UnreadableSignOff | None
     role: str | None
     silent_because: str | None
 
@@ -131,12 +183,7 @@ def _voice(case: Case, person: Person) -> Voice:
         ),
         key=lambda given: (given.sign_off.at, given.sequence),
     )
-    vetoes = [
-        given.sign_off
-        for given in theirs
-        if given.sign_off.verdict is Verdict.NO_GO
-        and not any(go.sign_off.at > given.sign_off.at and go.sequence > given.sequence for go in gos)
-    ]
+    vetoes = _vetoes(case, person, theirs, gos)
     if gos:
         objection = _objection(case, person, gos[-1].sign_off)
     else:
@@ -148,6 +195,27 @@ def _voice(case: Case, person: Person) -> Voice:
         role=gos[-1].sign_off.role if counts else None,
         silent_because="said no-go" if vetoes else objection,
     )
+
+
+def _vetoes(
+    case: Case, person: Person, theirs: Iterable[GivenSignOff], gos: Iterable[GivenSignOff]
+) -> list[SignOff | UnreadableSignOff]:
+    """Their no-gos, and what may be one, without those that a later go withdrew."""
+    against: list[tuple[SignOff | UnreadableSignOff, datetime, int]] = [
+        (given.sign_off, given.sign_off.at, given.sequence)
+        for given in theirs
+        if given.sign_off.verdict is Verdict.NO_GO
+    ]
+    against += [
+        (given, given.recorded, given.sequence)
+        for given in case.unreadable
+        if given.signer in person.fingerprints
+    ]
+    return [
+        said
+        for said, at, sequence in against
+        if not any(go.sign_off.at > at and go.sequence > sequence for go in gos)
+    ]
 
 
 def _is_go(given: GivenSignOff) -> bool:

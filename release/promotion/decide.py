@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from release.catalog.channel import PromotionKind
 from release.ledger.entries import CLOCK_SKEW
 from release.ledger.fields import format_time
-from release.promotion.case import Case, voices
+from release.promotion.case import Case, UnreadableCase, voices
 from release.promotion.policy import Edge, Quorum
 
 _LINE_LENGTH = 400
@@ -56,8 +56,10 @@ def _one_line(text: str) -> str:
     return line if len(line) <= _LINE_LENGTH else line[: _LINE_LENGTH - 1] + "…"
 
 
-def decide(case: Case) -> Decision:
+def decide(case: Case | UnreadableCase) -> Decision:
     """Whether the request may be carried out at ``case.now``. Pure; no rule, no move."""
+    if isinstance(case, UnreadableCase):
+        return Decision(allowed=False, rules=(_unreadable(case),))
     edge = case.edge
     if edge is None:
         result = RuleResult(
@@ -77,6 +79,15 @@ def decide(case: Case) -> Decision:
 
 
 _NEW_REQUEST = "a new request"
+
+
+def _unreadable(case: UnreadableCase) -> RuleResult:
+    return RuleResult(
+        name="readable",
+        met=False,
+        detail=case.reason,
+        missing=f"{_NEW_REQUEST} that this humpyard can read ({case.reason})",
+    )
 
 
 def _result(name: str, met: bool, detail: str, missing: str, who: tuple[str, ...] = ()) -> RuleResult:

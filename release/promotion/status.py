@@ -7,10 +7,11 @@ from enum import StrEnum
 
 from release.canonical import Json
 from release.ledger.fields import format_time
-from release.promotion.case import Case
+from release.promotion.case import Case, UnreadableCase
 from release.promotion.decide import Decision, RuleResult, decide
+from release.promotion.request import PromotionRequest
 
-_FINAL = frozenset({"policy", "requester", "unmoved", "upwards"})
+_FINAL = frozenset({"readable", "policy", "requester", "unmoved", "upwards"})
 """Rules that, once unmet, no later entry can meet for the same request."""
 
 
@@ -28,7 +29,7 @@ class Phase(StrEnum):
 class RequestStatus:
     """One request: what it asks, where it stands, and every rule's answer."""
 
-    case: Case
+    case: Case | UnreadableCase
     decision: Decision
     phase: Phase
 
@@ -42,18 +43,17 @@ class RequestStatus:
         return f"{asked}; " + "; ".join(describe(rule) for rule in self.decision.unmet)
 
     def as_json(self) -> dict[str, Json]:
-        """For scripts. Times are RFC 3339 UTC, digests ``sha256:<hex>``."""
+        """For scripts. Times are RFC 3339 UTC, digests ``sha256:<hex>``.
+
+        What only a readable request says is null of one that cannot be read.
+        """
         request = self.case.request
         return {
             "request": str(self.case.digest),
             "channel": request.channel,
-            "from_channel": request.from_channel,
             "version": str(request.version),
             "release": str(request.release),
-            "requested_by": request.requested_by,
-            "requested_at": format_time(request.requested_at),
-            "expires_at": format_time(request.expires_at),
-            "reason": request.reason,
+            **_asked_json(request if isinstance(request, PromotionRequest) else None),
             "phase": self.phase.value,
             "allowed": self.decision.allowed,
             "rules": [_rule_json(rule) for rule in self.decision.rules],
@@ -66,19 +66,31 @@ def describe(rule: RuleResult) -> str:
     return f"{rule.name}: missing {rule.missing}{who}"
 
 
-def status(case: Case) -> RequestStatus:
+def status(case: Case | UnreadableCase) -> RequestStatus:
     """Where the case stands at its time."""
     decision = decide(case)
     return RequestStatus(case=case, decision=decision, phase=_phase(case, decision))
 
 
-def _phase(case: Case, decision: Decision) -> Phase:
+def _phase(case: Case | UnreadableCase, decision: Decision) -> Phase:
     if case.moved:
         return Phase.MOVED
     if decision.allowed:
         return Phase.READY
-    expired = case.now >= case.request.expires_at
+    expired = isinstance(case, Case) and case.now >= case.request.expires_at
     return Phase.VOID if expired or any(rule.name in _FINAL for rule in decision.unmet) else Phase.WAITING
+
+
+def _asked_json(request: PromotionRequest | None) -> dict[str, Json]:
+    if request is None:
+        return dict.fromkeys(("from_channel", "requested_by", "requested_at", "expires_at", "reason"))
+    return {
+        "from_channel": request.from_channel,
+        "requested_by": request.requested_by,
+        "requested_at": format_time(request.requested_at),
+        "expires_at": format_time(request.expires_at),
+        "reason": request.reason,
+    }
 
 
 def _rule_json(rule: RuleResult) -> dict[str, Json]:

@@ -10,7 +10,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from release.promotion.case import CLOCK_SKEW, Case, GivenSignOff
+from release.ledger.entries import CLOCK_SKEW
+from release.promotion.case import Case, GivenSignOff
 from release.promotion.decide import decide
 from release.promotion.sign_off import SignOff, Verdict
 from tests.unit.ledger.fakes import FakeKey

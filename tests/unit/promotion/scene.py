@@ -9,10 +9,11 @@ from release.catalog.version import Version
 from release.digests import Digest
 from release.ledger.chain import LedgerWriter, Proposal
 from release.ledger.fold import Trust
-from release.ledger.kinds import EvidenceFound, Genesis, ReleaseRegistered
+from release.ledger.kinds import Content, EvidenceFound, Genesis, ReleaseRegistered, RequestMade, SignOffGiven
 from release.ledger.state import State
+from release.ledger.statements import REQUEST, SIGN_OFF, read_statement, statement_digest, write_statement
 from release.promotion import proposals
-from release.promotion.case import Case, open_case
+from release.promotion.case import Case, UnreadableCase, open_case
 from release.promotion.decide import Decision, decide
 from release.promotion.policy import Policy, read_policy
 from release.promotion.request import PromotionRequest, new_request
@@ -177,13 +178,34 @@ class Scene:
         return self.ledger.append(proposals.move(request, policy=self.policy, now=self.tick()), now=self.now)
 
     def case(self, request: Digest, now: datetime | None = None) -> Case:
+        case = self.open_case(request, now)
+        assert isinstance(case, Case)
+        return case
+
+    def open_case(self, request: Digest, now: datetime | None = None) -> Case | UnreadableCase:
         return open_case(self.state, request, self.policy, now or self.now)
 
     def decide(self, request: Digest, now: datetime | None = None) -> Decision:
-        return decide(self.case(request, now))
+        return decide(self.open_case(request, now))
 
     def status(self, request: Digest, now: datetime | None = None) -> RequestStatus:
-        return status(self.case(request, now))
+        return status(self.open_case(request, now))
+
+    def write(self, content: Content) -> None:
+        """Record what a program that is not ours recorded, past all our proposals."""
+        self.ledger.append(lambda _state: content, now=self.tick())
+
+    def unreadable_request(self, channel: str) -> Digest:
+        """Made by a program that knows a field more, whose name would move a terminal's cursor."""
+        fields = read_statement(self.asked("2.0.0", channel).statement(), REQUEST, "test")
+        text = write_statement(REQUEST, {**fields, "more\x1b": 1})
+        self.write(RequestMade(statement=text, statement_signature=DORA.sign(text.encode())))
+        return statement_digest(text)
+
+    def unreadable_sign_off(self, request: Digest, key: FakeKey, verdict: str = "go") -> None:
+        fields = read_statement(self.said(request, key).statement(), SIGN_OFF, "test")
+        text = write_statement(SIGN_OFF, {**fields, "verdict": verdict, "more": 1})
+        self.write(SignOffGiven(statement=text, statement_signature=key.sign(text.encode())))
 
     def unmet(self, request: Digest, now: datetime | None = None) -> tuple[str, ...]:
         """The names of the rules that say no."""

@@ -13,11 +13,12 @@ from release.catalog.channel import PromotionKind
 from release.catalog.version import Version
 from release.errors import InputError
 from release.ledger.kinds import RequestMade, SignOffGiven
-from release.ledger.statements import REQUEST, statement_digest, write_statement
+from release.ledger.statements import statement_digest
 from release.promotion import decide as gate
 from release.promotion.case import GivenSignOff, open_case
 from release.promotion.decide import RULES, decide
 from release.promotion.policy import read_policy
+from release.promotion.proposals import GateClosedError
 from tests.unit.ledger.fakes import HOUR, NOW, PIPELINE, FakeKey, digest_of
 from tests.unit.promotion.scene import (
     ALICE,
@@ -451,19 +452,52 @@ def test_a_request_nobody_recorded_cannot_be_decided(scene: Scene) -> None:
         scene.case(digest_of("nothing"))
 
 
-def test_a_request_nobody_can_read_cannot_be_decided(scene: Scene) -> None:
-    fields = {
-        "channel": "beta",
-        "version": "2.0.0",
-        "release": str(digest_of("2.0.0")),
-        "policy": str(scene.policy.digest),
-        "generation": 1,
-    }
-    text = write_statement(REQUEST, fields)  # type: ignore[arg-type]  # a dict of str and int is JSON
-    content = RequestMade(statement=text, statement_signature=DORA.sign(text.encode()))
-    scene.ledger.append(lambda _state: content, now=scene.now)
-    with pytest.raises(InputError, match="product: Field required"):
-        scene.case(statement_digest(text))
+def test_a_request_nobody_can_read_is_never_allowed(scene: Scene) -> None:
+    asked = scene.unreadable_request("beta")
+    decision = scene.decide(asked)
+    assert not decision.allowed
+    (rule,) = decision.rules
+    assert (rule.name, rule.met) == ("readable", False)
+    assert rule.detail == f"request {asked}: more?: Unexpected keyword argument"
+    scene.sign_off(asked, ALICE)
+    scene.sign_off(asked, BOB)
+    assert not scene.decide(asked).allowed
+    with pytest.raises(GateClosedError, match="void; readable: missing a new request that this humpyard"):
+        scene.move(asked)
+
+
+@pytest.mark.parametrize("verdict", ["go", "no-go", "later"])
+def test_a_sign_off_nobody_can_read_counts_as_no_go(scene: Scene, verdict: str) -> None:
+    """Nobody can say that it was none."""
+    asked = scene.request("2.0.0", "beta")
+    scene.sign_off(asked, ALICE)
+    scene.sign_off(asked, BOB)
+    assert scene.decide(asked).allowed
+    scene.unreadable_sign_off(asked, CAROL, verdict)
+    assert scene.unmet(asked) == ("no-veto",)
+    (rule,) = scene.decide(asked).unmet
+    assert rule.who == ("Carol",)
+    assert "Carol: sign-off sha256:" in rule.detail
+
+
+def test_a_sign_off_nobody_can_read_is_mended_by_its_author_only(scene: Scene) -> None:
+    asked = scene.request("2.0.0", "beta")
+    early = scene.said(asked, BOB)
+    scene.unreadable_sign_off(asked, BOB)
+    scene.sign_off(asked, ALICE)
+    scene.sign_off(asked, CAROL)
+    scene.record_sign_off(early.statement(), BOB)  # made before, kept back
+    assert scene.unmet(asked) == ("no-veto",)
+    scene.sign_off(asked, BOB)
+    assert scene.decide(asked).allowed
+
+
+def test_what_a_stranger_says_unreadably_is_nothing(scene: Scene) -> None:
+    asked = scene.request("2.0.0", "beta")
+    scene.sign_off(asked, ALICE)
+    scene.sign_off(asked, BOB)
+    scene.unreadable_sign_off(asked, MALLORY)
+    assert scene.decide(asked).allowed
 
 
 def test_a_case_needs_a_time_zone(scene: Scene) -> None:

@@ -65,3 +65,18 @@ def test_scripts_get_every_rule(scene: Scene) -> None:
         "who": ["Bob", "Carol"],
     }
     assert [rule["name"] for rule in shown["rules"] if not rule["met"]] == ["quorum maintainer"]
+
+
+def test_what_cannot_be_read_is_void_and_says_why(scene: Scene) -> None:
+    asked = scene.unreadable_request("beta")
+    found = scene.status(asked)
+    assert found.phase is Phase.VOID
+    assert "Unexpected keyword argument" in found.summary
+    shown = json.loads(canonical.dump(found.as_json()))
+    assert (shown["channel"], shown["version"], shown["phase"], shown["allowed"]) == (
+        "beta",
+        "2.0.0",
+        "void",
+        False,
+    )
+    assert (shown["requested_by"], shown["expires_at"]) == (None, None)
