@@ -184,10 +184,13 @@ def _register(content: ReleaseRegistered, state: State, verified: VerifiedEntry)
     _need(content.version not in state.releases, f"release {content.version} is registered twice")
     for channel in (content.built_for, *content.offered_in):
         _need(channel in state.channels, f"channel {channel!r} is unknown")
-    _need(
-        not content.offered_in or not state.requests,
-        f"release {content.version} cannot have been offered before the ledger began: requests came first",
-    )
+    if content.offered_in:
+        came_first = "requests" if state.requests else "releases that were offered nowhere"
+        _need(
+            not state.requests and all(known.offered_in for known in state.releases.values()),
+            f"release {content.version} cannot have been offered before the ledger began:"
+            f" {came_first} came first",
+        )
     after = replace(state, releases=frozen({**state.releases, content.version: content}))
     for channel in content.offered_in:
         head = Head(

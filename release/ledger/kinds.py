@@ -50,8 +50,8 @@ class ReleaseRegistered:
     """A release exists and may be asked for.
 
     ``offered_in`` is for history from before the ledger: channels that point to this release already.
-    Each becomes a head without a request. The fold allows it only until the first request, so that it
-    can never be a way around a gate.
+    Each becomes a head without a request. History comes first: the fold allows it only until the
+    first request and the first release without it, so that it can never be a way around a gate.
     """
 
     version: VersionText

@@ -105,6 +105,10 @@ _SECOND = request_text("2.0.0", "alpha", 1)
         ((released("1.0.0", offered_in=("gamma",)),), "channel 'gamma' is unknown"),
         ((made(ASKED), released("1.0.0", offered_in=("alpha",))), "requests came first"),
         (
+            (released("1.0.0"), released("2.0.0", offered_in=("alpha",))),
+            "releases that were offered nowhere came first",
+        ),
+        (
             (released("2.0.0", offered_in=("alpha",)), released("1.0.0", offered_in=("alpha",))),
             "from 2.0.0 to 1.0.0: not upwards",
         ),
