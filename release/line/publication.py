@@ -84,6 +84,7 @@ def _check(yard: Yard, order: PublicationOrder) -> str:
             f"candidate {version}: expected {yard.product} {version},"
             f" found {release.product} {release.version}"
         )
+    yard.ledger.rehearse(registration(_registered(order, release)), now=yard.clock())
     uploaded = _uploaded(yard, version)
     if uploaded is not None and uploaded != encode(release):
         raise RefusedError(
@@ -94,7 +95,6 @@ def _check(yard: Yard, order: PublicationOrder) -> str:
     if not _has_evidence(yard.ledger.state(), version, MIRROR_VERIFIED):
         source = DirectoryStore(Workspace.of(yard.work, version).staging) if files else yard.store
         verify_on(yard, source, version).raise_if_failed()
-    yard.ledger.rehearse(registration(_registered(order, release)), now=yard.clock())
     if not files:
         return "uploaded before, as the mirror has it"
     return f"{len(files)} files, {sum(file.size for file in files):,} bytes, verified"

@@ -17,10 +17,20 @@ from release.signing.payload_signature import verify_payload
 from release.signing.trusted_keys import PayloadKey
 
 
-def release_checks(signatures: DetachedVerifier, keys: Sequence[PayloadKey], *, prove: bool) -> Checks:
+def release_checks(
+    signatures: DetachedVerifier,
+    image_signatures: DetachedVerifier,
+    keys: Sequence[PayloadKey],
+    *,
+    prove: bool,
+) -> Checks:
     """The checks of ``release.bundle.verify`` with these keys.
 
-    ``prove`` also applies every full payload, which takes the time of decompressing it.
+    Args:
+        signatures: accepts what the pipeline signed.
+        image_signatures: accepts what the build system signed, which are files of image sets only.
+        keys: public keys of payloads.
+        prove: also apply every full payload, which takes the time of decompressing it.
     """
 
     def payload(path: Path, record: PayloadRecord, board: BoardRelease) -> None:
@@ -29,7 +39,12 @@ def release_checks(signatures: DetachedVerifier, keys: Sequence[PayloadKey], *, 
         check_payload(path, profile)
         check_target(path, _target(board))
 
-    return Checks(signatures=signatures, payload=payload, prove=_prove if prove else None)
+    return Checks(
+        signatures=signatures,
+        image_signatures=image_signatures,
+        payload=payload,
+        prove=_prove if prove else None,
+    )
 
 
 def _target(board: BoardRelease) -> Target:

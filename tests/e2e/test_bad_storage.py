@@ -121,7 +121,9 @@ def test_an_upload_that_did_not_fit_is_completed_by_the_same_command(
     with scarce(kind, mirror.parent, 500 << 10):
         if kind == "tmpfs":
             shutil.copytree(small_yard.mirror, mirror)
-        terminal.fails(UNAVAILABLE, str(mirror), "hint:", by=lambda: small_yard.humpyard(*publish))
+        # A limit on file sizes is met where the candidate is verified, which comes before the upload.
+        where = str(mirror) if kind == "tmpfs" else "/work/"
+        terminal.fails(UNAVAILABLE, where, "hint:", by=lambda: small_yard.humpyard(*publish))
         found = tree(mirror)
         assert {key: found[key] for key in before} == before
         for key in set(found) - set(before):
@@ -289,9 +291,7 @@ def test_a_store_that_refuses_connections_is_unavailable(
         monkeypatch.setenv("HUMPYARD_STORE__URL", "s3://bucket/prefix")
         monkeypatch.setenv("HUMPYARD_STORE__S3_ENDPOINT", endpoint)
         for command in (["promote", "status"], ["release", "publish", str(NEW)]):
-            code = UNAVAILABLE if command[0] == "promote" else REFUSED
-            told = (endpoint,) if command[0] == "promote" else (f"no candidate {NEW}",)
-            terminal.fails(code, *told, by=partial(small_yard.humpyard, *command))
+            terminal.fails(UNAVAILABLE, endpoint, by=partial(small_yard.humpyard, *command))
         keys = small_yard.root / "keys"
         verify = ["verify", endpoint, str(NEW), "--product", "Small OS"]
         verify += [f"--release-key={keys}/pipeline.asc", f"--payload-key={keys}/payload-2048.pub.pem"]
