@@ -210,10 +210,10 @@ def _image_verifier(settings: Settings, base: Path, stack: ExitStack) -> AllowLi
 
 
 def _release_verifier(settings: Settings, base: Path, stack: ExitStack) -> AllowListVerifier:
-    """Accepts the pipeline's signatures, and the build's, whose own ``.sig`` files are published."""
-    home, _ = verifier_from_keys(_under(base, [*settings.openpgp.keys, *settings.image.keys]))
+    """Accepts the pipeline's signatures and nobody else's, whatever keys the settings name besides."""
+    home, _ = verifier_from_keys(_under(base, settings.openpgp.keys))
     stack.callback(home.close)
-    return AllowListVerifier(home, {*settings.openpgp.pipeline, *settings.image.signers})
+    return AllowListVerifier(home, settings.openpgp.pipeline)
 
 
 def _payload_tools(settings: Settings, base: Path, secrets: SecretsHandler | None) -> PayloadTools:

@@ -27,11 +27,11 @@ _MAX_SCHEMA = 1 << 20
 _SHOWN_FAULTS = 20
 
 TITLES = {
-    1: "release.json is signed by an allowed key",
+    1: "release.json is signed by the pipeline",
     2: "release.json is canonical, of a known schema, and the release asked for",
     3: "every file is there, with the recorded size and digests",
-    4: "every file is signed by an allowed key",
-    5: "DIGESTS and checksums agree with release.json and are signed",
+    4: "every file is signed, by the pipeline or, of image sets, by the build",
+    5: "DIGESTS and checksums agree with release.json and are signed by the pipeline",
     6: "payloads are signed by a trusted key and keep the rules of their client profile",
     7: "every board has a full payload; payloads are named by their source, signed and proven",
     8: "full payloads, applied, give the recorded image",
@@ -63,13 +63,17 @@ class Checks:
     """What ``verify_release`` asks others.
 
     Attributes:
-        signatures: detached OpenPGP signatures, by allowed keys only.
+        signatures: detached OpenPGP signatures by the pipeline's keys: all files but those of image
+            sets, ``release.json`` first of all.
+        image_signatures: the same by the build system's keys. Files of image sets may be signed by
+            either; nothing else may be signed by these.
         payload: the payload's own RSA signatures by a trusted key, the rules of the profile its
             record names, and that it makes the board's image.
         prove: applies a full payload and compares the outcome; None leaves step 8 out.
     """
 
     signatures: DetachedVerifier
+    image_signatures: DetachedVerifier
     payload: PayloadCheck
     prove: PayloadCheck | None = None
 
@@ -122,11 +126,12 @@ def verify_release(
 ) -> Report:
     """Check a published release, step by step, and report on all steps.
 
-    1. ``release.json`` is signed by an allowed key.
+    1. ``release.json`` is signed by the pipeline: ``checks.signatures``.
     2. It is canonical, of a known schema, and about ``product`` and ``version``.
     3. Every file it records is there, with the recorded size, SHA-256, SHA-512, SHA-1 and MD5.
-    4. Every one of these files, and the JSON Schema, is signed by an allowed key.
-    5. DIGESTS and checksum files say what ``release.json`` says, and are signed by an allowed key.
+    4. Every one of these files, and the JSON Schema, is signed by the pipeline; files of image sets
+       may be signed by the build system instead: ``checks.image_signatures``.
+    5. DIGESTS and checksum files say what ``release.json`` says, and are signed by the pipeline.
     6. Every payload passes ``checks.payload``: RSA signatures, client profile, image.
     7. Every board has a full payload; payloads are called by their source; each is recorded as
        signed and proven.
@@ -275,7 +280,7 @@ class _Run:
 
     def _file(self, item: Shipped, path: Path) -> None:
         with self.findings.checking(4, item.key):  # (4)
-            self._check_signature(item.key, path)
+            self._check_signature(item.key, path, of_image_set=item.payload is None)
         if item.payload is None:
             return
         before = self.findings.faults(6)
@@ -316,7 +321,17 @@ class _Run:
         path.write_bytes(data)
         return path
 
-    def _check_signature(self, key: str, path: Path) -> None:
+    def _check_signature(self, key: str, path: Path, *, of_image_set: bool = False) -> None:
         suffix = self.naming.signature_suffix
-        signature = self.source.read(key + suffix, _MAX_SIGNATURE)
-        self.checks.signatures.verify_file(path, self._keep(key + suffix, signature))
+        signature = self._keep(key + suffix, self.source.read(key + suffix, _MAX_SIGNATURE))
+        verifiers = (self.checks.image_signatures,) if of_image_set else ()
+        faults: list[str] = []
+        for verifier in (*verifiers, self.checks.signatures):  # it signs what the build left unsigned
+            try:
+                verifier.verify_file(path, signature)
+            except NotVerifiedError as error:
+                if error.message not in faults:
+                    faults.append(error.message)
+            else:
+                return
+        raise NotVerifiedError("; nor by another key: ".join(faults))

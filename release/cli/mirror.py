@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from release.bundle.verify import verify_release
+from release.bundle.verify import Checks, Report, verify_release
 from release.canonical import Json
+from release.catalog.naming import NamingScheme
 from release.cli.options import AsJson, version_of
 from release.cli.output import emit, say
 from release.errors import NotVerifiedError, storage_errors
 from release.line.verification import release_checks
+from release.settings import load_settings
 from release.signing.openpgp import AllowListVerifier, verifier_from_keys
 from release.signing.trusted_keys import load_payload_key
 from release.wiring import open_mirror
+
+_KeyFiles = list[Path]
 
 
 def verify(
@@ -26,12 +32,19 @@ def verify(
     version: Annotated[str, typer.Argument(metavar="VERSION", help="The release to verify.")],
     product: Annotated[str, typer.Option(help="Whose release it must be.")],
     release_key: Annotated[
-        list[Path],
-        typer.Option(exists=True, dir_okay=False, help="OpenPGP public keys: pipeline and build."),
+        _KeyFiles, typer.Option(exists=True, dir_okay=False, help="The pipeline's OpenPGP public keys.")
     ],
     payload_key: Annotated[
-        list[Path], typer.Option(exists=True, dir_okay=False, help="RSA public keys of payloads (PEM).")
+        _KeyFiles, typer.Option(exists=True, dir_okay=False, help="RSA public keys of payloads (PEM).")
     ],
+    build_key: Annotated[
+        _KeyFiles,
+        typer.Option(exists=True, dir_okay=False, help="OpenPGP public keys that may sign image sets."),
+    ] = [],
+    settings: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Settings with the product's own file names."),
+    ] = None,
     prove: Annotated[
         bool, typer.Option("--prove", help="Also apply every full payload and compare the image.")
     ] = False,
@@ -39,22 +52,44 @@ def verify(
 ) -> None:
     """Check a release on any mirror, step by step, with public keys only.
 
-    Signatures by every given OpenPGP key count, so give only keys that you got from somewhere else
-    than the mirror. Needs no settings and writes nothing but temporary files.
+    Give only keys that you got from somewhere else than the mirror. Keys of the build system count
+    for files of image sets and for nothing else; without any, the pipeline must have signed those,
+    too. Needs no settings, takes nothing but file names from them, and writes only temporary files.
     """
     wanted = version_of(version)
-    home, known = verifier_from_keys(release_key)
-    temporary = Path(tempfile.gettempdir())
-    with home, storage_errors(temporary), tempfile.TemporaryDirectory(prefix="humpyard-") as scratch:
+    naming = NamingScheme() if settings is None else load_settings(settings).naming
+    with _checks(release_key, build_key, payload_key, prove=prove) as checks, _scratch() as scratch:
         report = verify_release(
-            open_mirror(mirror),
-            wanted,
-            product=product,
-            checks=release_checks(
-                AllowListVerifier(home, known), [load_payload_key(path) for path in payload_key], prove=prove
-            ),
-            scratch=Path(scratch),
+            open_mirror(mirror), wanted, product=product, checks=checks, scratch=scratch, naming=naming
         )
+    _tell(report, as_json=as_json)
+
+
+@contextmanager
+def _checks(
+    release: Sequence[Path], build: Sequence[Path], payload: Sequence[Path], *, prove: bool
+) -> Iterator[Checks]:
+    with ExitStack() as stack:
+        signatures = _verifier(release, stack)
+        image_signatures = _verifier(build, stack) if build else signatures
+        keys = [load_payload_key(path) for path in payload]
+        yield release_checks(signatures, image_signatures, keys, prove=prove)
+
+
+def _verifier(files: Sequence[Path], stack: ExitStack) -> AllowListVerifier:
+    home, known = verifier_from_keys(files)
+    return AllowListVerifier(stack.enter_context(home), known)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    temporary = Path(tempfile.gettempdir())
+    with storage_errors(temporary), tempfile.TemporaryDirectory(prefix="humpyard-") as scratch:
+        yield Path(scratch)
+
+
+def _tell(report: Report, *, as_json: bool) -> None:
+    version = str(report.version)
     if as_json:
         steps: list[Json] = [
             {"number": one.number, "title": one.title, "passed": one.passed, "detail": one.detail}

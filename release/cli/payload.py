@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import unquote, urlsplit
 
 import typer
 
 from release.atomic import check_place
+from release.canonical import Json
 from release.cli.options import AsJson, profile_of
 from release.cli.output import emit, say, table, work
 from release.cli.passphrase import ask
-from release.errors import storage_errors
+from release.digests import FileDigests
+from release.errors import InputError, storage_errors
 from release.line.steps import Report, Step
-from release.payload.apply import apply_payload
-from release.payload.build import BuildOrder, build_payload
+from release.payload.apply import Applied, apply_payload
+from release.payload.build import BuildOrder, OrderError, build_payload, check_order
 from release.payload.check import check_payload
 from release.payload.profile import FLATCAR
-from release.payload.reader import describe
+from release.payload.reader import describe, open_payload
+from release.payload.signature_blob import MOST_SIGNATURES
 from release.signing import open_signer
-from release.signing.payload_signature import sign_payload, verify_payload
+from release.signing.payload_signature import VerifiedSlot, sign_payload, verify_payload
 from release.signing.signer import DigestSigner
 from release.signing.trusted_keys import load_payload_key
 
@@ -67,42 +75,100 @@ def build(
         typer.Option(metavar="URI", help="Private key, as file:key.pem. Repeatable; the last counts."),
     ] = [],
     workers: Annotated[int, typer.Option(min=1, max=256, help="Threads. The bytes do not depend on it.")] = 2,
+    as_json: AsJson = False,
 ) -> None:
     """Build a full payload, or with --from a delta.
 
-    Without --sign the payload is unsigned. It appears at --out whole, or not at all.
+    Without --sign the payload is unsigned. It appears at --out whole, or not at all; what is there is
+    replaced if it is a file and not one that the payload is made from.
     """
-    check_place(out)
-    signers = [open_signer(uri, ask) for uri in sign]
+    given = {"NEW_IMAGE": new_image, "--from": old_image, "--kernel": kernel, "--old-kernel": old_kernel}
+    _check_outputs({"--out": out}, [(name, path) for name, path in given.items() if path is not None])
     order = BuildOrder(
         new_image=new_image,
-        out=out.with_name(f".{out.name}.unsigned") if signers else out,
+        out=out,
         old_image=old_image,
         kernel=kernel,
         old_kernel=old_kernel,
         profile=profile_of(profile) or FLATCAR,
-        signature_sizes=tuple(signer.key.size for signer in signers),
         workers=workers,
     )
-    (line,) = work((Step("build", f"build {out.name}", lambda report: _build(order, out, signers, report)),))
-    say(f"{out}: {line}")
+    try:
+        check_order(order)
+    except OrderError as error:
+        raise typer.BadParameter(error.message) from error
+    signers = _open_signers(sign, out)
+    (line,) = work((Step("build", f"build {out.name}", lambda report: _build(order, signers, report)),))
+    if as_json:
+        keys: list[Json] = [signer.key.fingerprint for signer in signers]
+        emit({"payload": str(out), "profile": order.profile.name, **describe(out), "signed_by": keys})
+    else:
+        say(f"{out}: {line}")
 
 
-def _build(order: BuildOrder, out: Path, signers: list[DigestSigner], report: Report) -> str:
-    built = build_payload(order, progress=report)
+def _build(order: BuildOrder, signers: Sequence[DigestSigner], report: Report) -> str:
+    unsigned = order.out
     if signers:
-        _sign(order.out, out, signers)
+        unsigned = order.out.with_name(f".{order.out.name}.unsigned")
+    sizes = tuple(signer.key.size for signer in signers)
+    built = build_payload(replace(order, out=unsigned, signature_sizes=sizes), progress=report)
+    if signers:
+        _sign(unsigned, order.out, signers)
     counts = ", ".join(f"{count:,} {name}" for name, count in built.operations.items())
     return f"{built.size:,} bytes, {counts or 'no operations'}, {len(signers)} signatures"
 
 
-def _sign(unsigned: Path, out: Path, signers: list[DigestSigner]) -> None:
+def _sign(unsigned: Path, out: Path, signers: Sequence[DigestSigner]) -> None:
     with storage_errors(out):
         try:
             sign_payload(unsigned, signers, [signer.key for signer in signers])
             unsigned.replace(out)
         finally:
             unsigned.unlink(missing_ok=True)
+
+
+def _open_signers(uris: Sequence[str], out: Path) -> list[DigestSigner]:
+    """Open private keys. A URI that names none is a usage error; a file that holds none is not."""
+    if len(uris) > MOST_SIGNATURES:
+        raise typer.BadParameter(
+            f"expected at most {MOST_SIGNATURES} keys, found {len(uris)}", param_hint="--sign"
+        )
+    signers = []
+    for uri in uris:
+        try:
+            signers.append(open_signer(uri, ask))
+        except InputError as error:
+            if not error.message.startswith(f"key URI {uri!r}:"):  # the fault is in the file
+                raise
+            raise typer.BadParameter(error.message, param_hint="--sign") from error
+        _check_outputs({"--out": out}, [("--sign", Path(unquote(urlsplit(uri).path)))])
+    return signers
+
+
+def _check_outputs(outputs: Mapping[str, Path], inputs: Sequence[tuple[str, Path]]) -> None:
+    """Let nothing be written over that is read, that is written as well, or that is no plain file.
+
+    Two names of one file are told, too. Such a mistake is one of usage; a place where nothing can be
+    written raises InputError.
+    """
+    taken = list(inputs)
+    for option, path in outputs.items():
+        if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+            raise typer.BadParameter(
+                f"{path}: expected a regular file to replace, or none; found something else",
+                param_hint=option,
+            )
+        for other, used in taken:
+            if _is_same(path, used):
+                raise typer.BadParameter(f"{path}: is what {other} names, too", param_hint=option)
+        check_place(path)
+        taken.append((option, path))
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 @app.command()
@@ -132,18 +198,38 @@ def _text(value: object) -> str:
 
 
 @app.command()
-def verify(payload: Payload, key: Keys, profile: ProfileName = None) -> None:
+def verify(payload: Payload, key: Keys, profile: ProfileName = None, as_json: AsJson = False) -> None:
     """Verify a payload's signature as a client does, its form, and every operation's hash.
 
     What it makes when applied is not checked here: `humpyard payload apply` does.
     """
     rules = profile_of(profile)
-    slots = verify_payload(payload, [load_payload_key(path) for path in key], rules)
-    check_payload(payload, rules)
+    keys = [load_payload_key(path) for path in key]
+    with open_payload(payload) as opened:
+        slots = verify_payload(payload, keys, rules)
+        check_payload(opened, rules)
+        found = describe(opened)
+        opened.check_unchanged()
+    if as_json:
+        said = {"payload": str(payload), "profile": profile, "verified": True}
+        emit({**said, **found, "signatures": _slots(slots)})
+        return
     for slot in slots:
         note = "what clients check" if slot.counts else "not looked at by these clients"
         say(f"signature version {slot.version}: {slot.key or 'by none of the given keys'} ({note})")
     say(f"{payload}: verified")
+
+
+def _slots(slots: Sequence[VerifiedSlot]) -> list[Json]:
+    return [
+        {
+            "version": slot.version,
+            "counts": slot.counts,
+            "key": slot.key.name if slot.key else None,
+            "fingerprint": slot.key.fingerprint if slot.key else None,
+        }
+        for slot in slots
+    ]
 
 
 @app.command()
@@ -169,19 +255,56 @@ def apply(
         ),
     ] = [],
     profile: ProfileName = None,
+    as_json: AsJson = False,
 ) -> None:
     """Apply a payload as a client would, in place and in order, and compare with the hash it promises.
 
-    Without --key the signature is not looked at.
+    Without --key the signature is not looked at. --out may be the file of --from, and --kernel-out
+    that of --old-kernel: each is replaced when everything is right, and kept when not.
     """
     rules = profile_of(profile)
-    if key:
-        verify_payload(payload, [load_payload_key(path) for path in key], rules)
-    applied = apply_payload(
-        payload, out, source=source, old_kernel=old_kernel, kernel_out=kernel_out, profile=rules
-    )
+    read = [("FILE", payload), *(("--key", path) for path in key)]
+    images = {"--out": out}
+    kernels = {} if kernel_out is None else {"--kernel-out": kernel_out}
+    _check_outputs(images, [*read, *_given("--old-kernel", old_kernel)])
+    _check_outputs(kernels, [*read, *_given("--from", source), *images.items()])
+    keys = [load_payload_key(path) for path in key]
+    slots: tuple[VerifiedSlot, ...] = ()
+    with open_payload(payload) as opened:
+        if keys:
+            slots = verify_payload(payload, keys, rules)
+            opened.check_unchanged()
+        applied = apply_payload(
+            opened, out, source=source, old_kernel=old_kernel, kernel_out=kernel_out, profile=rules
+        )
+    if as_json:
+        said = {"payload": str(payload), "profile": profile, "verified": bool(keys)}
+        emit({**said, "signatures": _slots(slots), **_applied(applied, out, kernel_out)})
+        return
     say(f"{out}: {applied.image.size:,} bytes, {applied.image.sha256}")
     if applied.kernel is not None and kernel_out is not None:
         say(f"{kernel_out}: {applied.kernel.size:,} bytes, {applied.kernel.sha256}")
     if not key:
         say("note: the signature was not verified; give --key to do so")
+
+
+def _given(option: str, path: Path | None) -> list[tuple[str, Path]]:
+    return [] if path is None else [(option, path)]
+
+
+def _applied(applied: Applied, out: Path, kernel_out: Path | None) -> dict[str, Json]:
+    return {
+        "image": _file(applied.image, out),
+        "kernel": None if applied.kernel is None else _file(applied.kernel, kernel_out),
+        "operations": dict(applied.operations),
+        "skipped": list(applied.skipped),
+    }
+
+
+def _file(digests: FileDigests, path: Path | None) -> dict[str, Json]:
+    """``path`` is None for what was made to be compared only."""
+    return {
+        "path": None if path is None else str(path),
+        "size": digests.size,
+        "sha256": digests.sha256.hex,
+    }

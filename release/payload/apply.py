@@ -38,7 +38,7 @@ class Applied:
 
 
 def apply_payload(
-    payload: Path,
+    payload: Path | Payload,
     out: Path,
     *,
     source: Path | None = None,
@@ -66,7 +66,7 @@ def apply_payload(
         try:
             return _Run(opened, source, old_kernel).run(out, kernel_out)
         except PayloadFormatError as error:
-            raise error.at(payload) from error
+            raise error.at(opened.path) from error
 
 
 class _Run:

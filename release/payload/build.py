@@ -56,6 +56,10 @@ class BuildOrder:
     workers: int = 1
 
 
+class OrderError(InputError):
+    """What is asked for contradicts itself, or the profile cannot express it, whatever the images."""
+
+
 class Progress(Protocol):
     """Told how far a build is, in blocks of the new image and kernel; never goes back."""
 
@@ -101,24 +105,26 @@ def build_payload(order: BuildOrder, progress: Progress | None = None) -> BuiltP
     apply what it built; ``check_payload`` and ``apply_payload`` prove it.
 
     Raises:
-        InputError: an image is missing, empty or not whole blocks; the profile cannot express it.
+        OrderError: see ``check_order``.
+        InputError: an image is missing, empty or not whole blocks.
         StorageFullError, UnavailableError: from the file system. Nothing is left at ``order.out``.
     """
     signatures_size = signature_blob.blob_size(order.signature_sizes) if order.signature_sizes else 0
-    _check_order(order)
+    check_order(order)
     return _Build(order, progress).run(signatures_size)
 
 
-def _check_order(order: BuildOrder) -> None:
+def check_order(order: BuildOrder) -> None:
+    """Look at an order by itself, not at its files. Raises OrderError."""
     profile = order.profile
     if order.old_image is not None and not profile.deltas:
-        raise InputError(f"client profile {profile.name}: these clients apply no deltas")
+        raise OrderError(f"client profile {profile.name}: these clients apply no deltas")
     if order.kernel is not None and not profile.procedures:
-        raise InputError(f"client profile {profile.name}: these clients install no kernel")
+        raise OrderError(f"client profile {profile.name}: these clients install no kernel")
     if order.old_kernel is not None and (order.kernel is None or order.old_image is None):
-        raise InputError("an old kernel is of use only with a new kernel and an old image")
+        raise OrderError("an old kernel is of use only with a new kernel and an old image")
     if order.workers < 1:
-        raise InputError(f"workers: expected at least 1, found {order.workers}")
+        raise OrderError(f"workers: expected at least 1, found {order.workers}")
 
 
 class _Build:

@@ -13,14 +13,14 @@ from release.payload.rules import PayloadFormatError
 from release.payload.structure import Step
 
 
-def check_payload(path: Path, profile: Profile | None = None) -> None:
+def check_payload(path: Path | Payload, profile: Profile | None = None) -> None:
     """Check header, manifest, layout, every blob's hash and stream, and the Signatures message's form.
 
     Not checked: that signatures verify (no keys here), and that the result has the hash promised,
     which only applying shows.
 
     Args:
-        path: the payload.
+        path: the payload, or an open one.
         profile: the client to please; ``None`` for whatever the format allows.
 
     Raises:
@@ -34,7 +34,7 @@ def check_payload(path: Path, profile: Profile | None = None) -> None:
                 for step in part.steps:
                     check_data(payload, step)
         except PayloadFormatError as error:
-            raise error.at(path) from error
+            raise error.at(payload.path) from error
 
 
 def check_manifest(payload: Payload, profile: Profile | None) -> None:

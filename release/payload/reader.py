@@ -12,12 +12,16 @@ from pathlib import Path
 
 from release.canonical import Json
 from release.digests import CHUNK_SIZE, Digest, Hasher
-from release.errors import InputError, storage_errors
+from release.errors import InputError, NotVerifiedError, storage_errors
 from release.payload import container, signature_blob, structure
 from release.payload.operations import Info, Manifest, Operation, OperationType
 from release.payload.profile import PROFILES
 from release.payload.rules import PayloadFormatError, Rule
 from release.payload.signature_blob import SignatureEntry
+
+
+class ChangedPayloadError(NotVerifiedError):
+    """What was verified may not be what would be used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,27 @@ class Payload:
     layout: container.Layout
     manifest: Manifest
     descriptor: int
+    identity: tuple[int, ...]
+    """What is another after the file was written to, and for another file."""
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def check_unchanged(self) -> None:
+        """Whether the file is as it was opened, and still what ``path`` names.
+
+        Told by inode, size and times: a write that a file system's clock is too coarse for is missed.
+
+        Raises:
+            ChangedPayloadError: it is not.
+        """
+        with storage_errors(self.path):
+            found = {_identity(os.fstat(self.descriptor)), _identity(self.path.stat())}
+        if found != {self.identity}:
+            raise ChangedPayloadError(
+                f"{self.path}: was changed or replaced while it was looked at",
+                hint="see who writes there, then run the same command again",
+            )
 
     @property
     def size(self) -> int:
@@ -109,8 +134,8 @@ class Payload:
 
 
 @contextmanager
-def open_payload(path: Path) -> Iterator[Payload]:
-    """Open the payload at ``path`` for reading.
+def open_payload(path: Path | Payload) -> Iterator[Payload]:
+    """Open the payload at ``path`` for reading; one that is open already is handed on, and stays open.
 
     Checks header, manifest and layout (rules 1 to 4 and 10 to 12). Does not look at blobs, hashes or
     signatures: ``check_payload`` and ``apply_payload`` do.
@@ -119,6 +144,9 @@ def open_payload(path: Path) -> Iterator[Payload]:
         PayloadFormatError: the file is no well-formed payload.
         InputError: the file is missing or not a regular file.
     """
+    if isinstance(path, Payload):
+        yield path
+        return
     with storage_errors(path):
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
@@ -127,12 +155,22 @@ def open_payload(path: Path) -> Iterator[Payload]:
     with file:
         try:
             with storage_errors(path):
-                size = os.fstat(file.fileno()).st_size
-                layout, manifest = container.read_metadata(file, size)
+                opened = os.fstat(file.fileno())
+                layout, manifest = container.read_metadata(file, opened.st_size)
             structure.check_layout(manifest, layout)
         except PayloadFormatError as error:
             raise error.at(path) from error
-        yield Payload(path=path, layout=layout, manifest=manifest, descriptor=file.fileno())
+        yield Payload(
+            path=path,
+            layout=layout,
+            manifest=manifest,
+            descriptor=file.fileno(),
+            identity=_identity(opened),
+        )
+
+
+def _identity(found: os.stat_result) -> tuple[int, ...]:
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def count_operations(manifest: Manifest) -> Mapping[str, int]:
@@ -149,7 +187,7 @@ def count_blob_bytes(manifest: Manifest) -> Mapping[str, int]:
     return {kind.name: counts[kind] for kind in OperationType if counts[kind]}
 
 
-def describe(path: Path) -> dict[str, Json]:
+def describe(path: Path | Payload) -> dict[str, Json]:
     """What the payload at ``path`` says about itself, for ``payload show``.
 
     Sizes are bytes, hashes lower-case hexadecimal. ``kind`` is ``full`` if the payload needs nothing

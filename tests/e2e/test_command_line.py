@@ -38,7 +38,7 @@ def request(yard: SmallYard, channel: str, capsys: pytest.CaptureFixture[str], b
 
 def verify(yard: SmallYard, version: str, *more: str, product: str = PRODUCT) -> int:
     keys = yard.root / "keys"
-    options = [f"--release-key={keys}/pipeline.asc", f"--release-key={keys}/build.asc"]
+    options = [f"--release-key={keys}/pipeline.asc", f"--build-key={keys}/build.asc"]
     options.append(f"--payload-key={keys}/payload-2048.pub.pem")
     return run(["verify", str(yard.mirror), version, "--product", product, *options, *more])
 

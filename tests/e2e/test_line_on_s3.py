@@ -46,7 +46,7 @@ def test_publish_promote_and_verify_on_s3(
 
     keys = small_yard.root / "keys"
     options = ["--product", PRODUCT, f"--payload-key={keys / 'payload-2048.pub.pem'}"]
-    options += [f"--release-key={keys / name}.asc" for name in ("pipeline", "build")]
+    options += [f"--release-key={keys / 'pipeline.asc'}", f"--build-key={keys / 'build.asc'}"]
     capsys.readouterr()
     assert run(["verify", f"s3://{bucket}/releases", str(NEW), *options, "--prove"]) == 0
     assert f"release {NEW} is verified" in capsys.readouterr().out

@@ -31,7 +31,7 @@ def _channels(out: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
 def _verify(out: Path, version: str) -> int:
     keys = out / "keys"
     options = ["--product", "Humpyard Demo OS", f"--payload-key={keys / 'payload-2048.pub.pem'}"]
-    options += [f"--release-key={keys / name}.asc" for name in ("pipeline", "build")]
+    options += [f"--release-key={keys / 'pipeline.asc'}", f"--build-key={keys / 'build.asc'}"]
     return run(["verify", str(out / "mirror"), version, *options, "--prove"])
 
 

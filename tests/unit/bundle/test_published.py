@@ -57,7 +57,8 @@ def _verify(store: DirectoryStore, public_key: bytes, folder: Path) -> Report:
     (folder / "key.asc").write_bytes(public_key)
     home, fingerprints = verifier_from_keys([folder / "key.asc"])
     with home:
-        checks = Checks(signatures=AllowListVerifier(home, fingerprints), payload=fake_payload_check)
+        signatures = AllowListVerifier(home, fingerprints)
+        checks = Checks(signatures=signatures, image_signatures=signatures, payload=fake_payload_check)
         return verify_release(store, NEW, product=PRODUCT, checks=checks, scratch=folder)
 
 

@@ -36,7 +36,11 @@ def verify(mirror: FakeMirror, tmp_path: Path) -> Callable[..., Report]:
     def call(
         source: FakeMirror = mirror, version: Version = NEW, product: str = PRODUCT, **changes: object
     ) -> Report:
-        checks = Checks(signatures=FakeVerifier(), payload=fake_payload_check)
+        checks = Checks(
+            signatures=FakeVerifier(("release",)),
+            image_signatures=FakeVerifier(("build",)),
+            payload=fake_payload_check,
+        )
         checks = dataclasses.replace(checks, **changes)  # type: ignore[arg-type]  # tests know the fields
         scratch = tmp_path / "scratch"
         scratch.mkdir()
@@ -203,6 +207,39 @@ def test_a_file_signed_by_a_stranger_fails_step_4(
     failed = _failed(verify())
     assert set(failed) == {4}
     assert failed[4].startswith(f"{key}: ")
+
+
+@pytest.mark.parametrize(
+    ("key", "step"),
+    [
+        (DOCUMENT, 1),
+        (FULL, 4),
+        ("releases/4593.2.0/release.schema.json", 4),
+        (f"{KERNEL}.DIGESTS", 5),
+        (f"{FULL}.sha256", 5),
+    ],
+)
+def test_the_builds_key_signs_nothing_but_image_sets(
+    verify: Callable[..., Report], mirror: FakeMirror, tmp_path: Path, key: str, step: int
+) -> None:
+    _resign(mirror, key, mirror.objects[key], tmp_path, "build")
+    failed = _failed(verify())
+    assert min(failed) == step
+    assert "signed by build, who is not allowed" in failed[step]
+
+
+@pytest.mark.parametrize("name", ["build", "release"])
+def test_files_of_image_sets_are_signed_by_the_build_or_by_the_pipeline(
+    verify: Callable[..., Report], mirror: FakeMirror, tmp_path: Path, name: str
+) -> None:
+    _resign(mirror, KERNEL, mirror.objects[KERNEL], tmp_path, name)
+    assert verify().ok
+
+
+def test_without_a_key_of_the_build_its_signatures_do_not_count(verify: Callable[..., Report]) -> None:
+    failed = _failed(verify(image_signatures=FakeVerifier(())))
+    assert set(failed) == {4}
+    assert "version.txt: signed by build, who is not allowed; nor " in failed[4]
 
 
 def test_a_signature_too_long_to_be_one_fails_step_4(
