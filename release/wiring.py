@@ -88,7 +88,10 @@ class SecretKeySource:
 
 def open_store(settings: StoreSettings, base: Path) -> Store:
     """The store of a URL. Raises InputError for a scheme that is not known."""
-    parts = urlsplit(settings.url)
+    try:
+        parts = urlsplit(settings.url)
+    except ValueError as error:
+        raise InputError(f"store.url {settings.url!r}: {error}") from error
     if parts.scheme == "file":
         return DirectoryStore(base / settings.url.removeprefix("file:"))
     if parts.scheme == "s3" and parts.netloc:

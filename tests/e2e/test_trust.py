@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
+from release.cli.main import run
+from release.errors import NotVerifiedError
 from release.ledger.kinds import RequestMade, SignOffGiven
 from release.ledger.statements import (
     REQUEST,
@@ -17,8 +20,9 @@ from release.ledger.statements import (
 )
 from release.promotion.request import new_request
 from release.promotion.sign_off import Verdict, new_sign_off
+from release.signing.openpgp import OpenPgpHome
 from release.wiring import SecretKeySource, open_yard, person_signer
-from tests.small_yard import NEW, OLD, SmallYard, fingerprint_in
+from tests.small_yard import BOARD, NEW, OLD, PRODUCT, SmallYard, fingerprint_in
 
 
 def record_what_nobody_can_read(yard: SmallYard, name: str, channel: str) -> str:
@@ -73,3 +77,87 @@ def test_a_request_nobody_can_read_stops_no_other(
     found = json.loads(capsys.readouterr().out)
     assert (found["channels"]["alpha"], found["channels"]["beta"]) == (str(NEW), str(OLD))
     assert [(one["request"][7:], one["phase"]) for one in found["requests"]] == [(unreadable, "void")]
+
+
+def verify(mirror: Path | str, yard: SmallYard, *options: str) -> int:
+    keys = yard.root / "keys"
+    payload_key = f"--payload-key={keys}/payload-2048.pub.pem"
+    return run(["verify", str(mirror), str(NEW), "--product", PRODUCT, payload_key, *options])
+
+
+def sign_with(yard: SmallYard, name: str, path: Path) -> None:
+    """Put another signature beside a published file."""
+    signature = path.with_name(f"{path.name}.sig")
+    signature.unlink()
+    with OpenPgpHome() as home:
+        (key,) = home.import_keys((yard.root / "secret" / f"{name}.asc").read_bytes())
+        home.sign_file(path, signature, key)
+
+
+@pytest.mark.parametrize(
+    ("path", "step"),
+    [
+        (f"releases/{NEW}/release.json", "release.json is signed by the pipeline"),
+        (f"update/{BOARD}/{NEW}/flatcar_production_update.gz", "every file is signed, by the pipeline or"),
+    ],
+)
+def test_the_builds_key_signs_image_sets_and_nothing_else(
+    released_yard: SmallYard, capsys: pytest.CaptureFixture[str], path: str, step: str
+) -> None:
+    yard, keys = released_yard, released_yard.root / "keys"
+    given = (f"--release-key={keys}/pipeline.asc", f"--build-key={keys}/build.asc")
+    assert verify(yard.mirror, yard, *given) == 0
+    capsys.readouterr()
+    sign_with(yard, "build", yard.mirror / path)
+    assert verify(yard.mirror, yard, *given) == 1
+    (failed, *_) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("FAILED")]
+    assert step in failed
+
+
+def test_without_the_builds_key_the_pipeline_must_have_signed_everything(
+    released_yard: SmallYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    yard, pipeline = released_yard, f"--release-key={released_yard.root}/keys/pipeline.asc"
+    assert verify(yard.mirror, yard, pipeline) == 1
+    assert "key that is not in the keyring" in capsys.readouterr().out
+    for path in (yard.mirror / "alpha" / BOARD / str(NEW)).iterdir():
+        if path.suffix not in {".sig", ".DIGESTS"}:
+            sign_with(yard, "pipeline", path)
+    assert verify(yard.mirror, yard, pipeline) == 0
+
+
+def test_the_pipelines_own_check_takes_no_signature_of_the_build_for_its_own(
+    released_yard: SmallYard,
+) -> None:
+    yard = released_yard
+    with open_yard(yard.settings) as opened:
+        document = yard.mirror / "releases" / str(NEW) / "release.json"
+        sign_with(yard, "build", document)
+        with pytest.raises(NotVerifiedError, match="made by a key that is not in the keyring"):
+            opened.release_signatures.verify_file(document, document.with_name("release.json.sig"))
+
+
+def test_a_product_that_names_its_files_itself_is_verified_with_its_settings(
+    small_yard: SmallYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    yard, keys = small_yard, small_yard.root / "keys"
+    own = '\n[naming]\npayload_stem = "small_update"\n'
+    yard.settings.write_text(yard.settings.read_text() + own)
+    yard.publish(OLD, offered_in=("alpha",))
+    yard.publish(NEW)
+    given = (f"--release-key={keys}/pipeline.asc", f"--build-key={keys}/build.asc")
+    assert verify(yard.mirror, yard, *given) == 1
+    assert "expected the name flatcar_production_update.gz" in capsys.readouterr().out
+    settings = yard.root.parent / "elsewhere.toml"  # only the names are taken from it
+    settings.write_text(f'product = "Another"\n{own}')
+    assert verify(yard.mirror, yard, *given, f"--settings={settings}") == 0
+
+
+@pytest.mark.parametrize("url", ["s3://[x", "http://[x", "file://[x"])
+def test_a_mirror_that_is_no_url_is_bad_input(
+    small_yard: SmallYard, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    assert verify(url, small_yard, f"--release-key={small_yard.root}/keys/pipeline.asc") == 1
+    error = capsys.readouterr().err
+    assert url in error
+    assert "Traceback" not in error
