@@ -15,7 +15,7 @@ from release.bundle.release import Release
 from release.catalog.board import Board
 from release.catalog.naming import image_prefix
 from release.digests import Digest
-from release.errors import NotVerifiedError
+from release.errors import NotVerifiedError, RefusedError
 from release.ledger.state import Head
 from release.line.checking import verify_on
 from release.line.pages import pages_job
@@ -24,7 +24,7 @@ from release.line.steps import Job, Step
 from release.line.yard import Yard
 from release.mirror.pointers import ChannelPointer, move_channel_pointer, read_channel_pointer
 from release.promotion.case import open_case
-from release.promotion.proposals import GateClosedError, move
+from release.promotion.proposals import move
 from release.promotion.status import Phase, RequestStatus, status
 
 _SIGNATURE_LIMIT = 64 << 10
@@ -73,15 +73,16 @@ class Round:
 def run_round(yard: Yard, run: Callable[[Job], Sequence[str]], channel: str | None = None) -> Round:
     """Carry out what the gate allows now, one request after the other; then close.
 
-    A request that is refused, or voided by the one before it, stops nothing else. ``run`` runs a job:
-    under a display, or as tasks. Whatever is not a refusal passes through; the next round goes on.
+    A request that is refused, voided by the one before it, or whose release does not verify any more,
+    stops nothing else. ``run`` runs a job: under a display, or as tasks. What may work later passes
+    through; the next round goes on.
     """
     result = Round()
     for one in open_requests(yard, channel):
         if one.phase is Phase.READY:
             try:
                 result.lines += run(promotion_job(yard, one.case.digest))
-            except GateClosedError as error:
+            except RefusedError as error:
                 result.refused[one.case.digest] = error.message
         elif one.phase is Phase.WAITING:
             result.refused[one.case.digest] = one.summary
