@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from release.errors import InputError, StorageFullError
+from release.errors import InputError, NotVerifiedError, StorageFullError
 from release.payload import bsdiff
 from release.payload.apply import apply_payload
+from release.payload.check import check_payload
 from release.payload.full import Planned
 from release.payload.operations import HOLE, Extent, Info, Operation, OperationType, Procedure, ProcedureType
+from release.payload.reader import open_payload
 from release.payload.rules import PayloadFormatError, Rule
 from tests.unit.payload.samples import assemble, info, move, noise, place, raw, write
 
@@ -186,3 +188,20 @@ def test_a_kernel_delta_is_applied_and_verified(tmp_path: Path) -> None:
     assert verified == applied
     assert applied.kernel is not None
     assert applied.kernel.size == 10
+
+
+def test_an_open_payload_is_used_as_it_was_opened_and_stays_open(tmp_path: Path) -> None:
+    """Whatever is at its path by then, which can be asked for."""
+    data = noise(1, 3)
+    path = made(tmp_path, [raw(data, (0, 3))], data)
+    with open_payload(path) as payload:
+        payload.check_unchanged()
+        path.unlink()
+        for _ in range(2):
+            assert apply_payload(payload, tmp_path / "out").image.sha256.value == info(data).sha256
+            check_payload(payload)
+        with pytest.raises(InputError, match=r"p: No such file"):
+            payload.check_unchanged()
+        path.write_bytes(b"other")
+        with pytest.raises(NotVerifiedError, match=r"p: was changed or replaced while it was looked at"):
+            payload.check_unchanged()
