@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -82,8 +82,8 @@ def build(
     Without --sign the payload is unsigned. It appears at --out whole, or not at all; what is there is
     replaced if it is a file and not one that the payload is made from.
     """
-    given = {"NEW_IMAGE": new_image, "--from": old_image, "--kernel": kernel, "--old-kernel": old_kernel}
-    _check_outputs({"--out": out}, [(name, path) for name, path in given.items() if path is not None])
+    images = (("NEW_IMAGE", new_image), ("--from", old_image))
+    _check_output("--out", out, *images, ("--kernel", kernel), ("--old-kernel", old_kernel))
     order = BuildOrder(
         new_image=new_image,
         out=out,
@@ -141,28 +141,26 @@ def _open_signers(uris: Sequence[str], out: Path) -> list[DigestSigner]:
             if not error.message.startswith(f"key URI {uri!r}:"):  # the fault is in the file
                 raise
             raise typer.BadParameter(error.message, param_hint="--sign") from error
-        _check_outputs({"--out": out}, [("--sign", Path(unquote(urlsplit(uri).path)))])
+        _check_output("--out", out, ("--sign", Path(unquote(urlsplit(uri).path))))
     return signers
 
 
-def _check_outputs(outputs: Mapping[str, Path], inputs: Sequence[tuple[str, Path]]) -> None:
-    """Let nothing be written over that is read, that is written as well, or that is no plain file.
+def _check_output(option: str, path: Path | None, *others: tuple[str, Path | None]) -> None:
+    """Let nothing be written over that is no plain file, or that another option names.
 
     Two names of one file are told, too. Such a mistake is one of usage; a place where nothing can be
     written raises InputError.
     """
-    taken = list(inputs)
-    for option, path in outputs.items():
-        if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
-            raise typer.BadParameter(
-                f"{path}: expected a regular file to replace, or none; found something else",
-                param_hint=option,
-            )
-        for other, used in taken:
-            if _is_same(path, used):
-                raise typer.BadParameter(f"{path}: is what {other} names, too", param_hint=option)
-        check_place(path)
-        taken.append((option, path))
+    if path is None:
+        return
+    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        raise typer.BadParameter(
+            f"{path}: expected a regular file to replace, or none; found something else", param_hint=option
+        )
+    for other, used in others:
+        if used is not None and _is_same(path, used):
+            raise typer.BadParameter(f"{path}: is what {other} names, too", param_hint=option)
+    check_place(path)
 
 
 def _is_same(one: Path, other: Path) -> bool:
@@ -263,11 +261,9 @@ def apply(
     that of --old-kernel: each is replaced when everything is right, and kept when not.
     """
     rules = profile_of(profile)
-    read = [("FILE", payload), *(("--key", path) for path in key)]
-    images = {"--out": out}
-    kernels = {} if kernel_out is None else {"--kernel-out": kernel_out}
-    _check_outputs(images, [*read, *_given("--old-kernel", old_kernel)])
-    _check_outputs(kernels, [*read, *_given("--from", source), *images.items()])
+    read: list[tuple[str, Path | None]] = [("FILE", payload), *(("--key", path) for path in key)]
+    _check_output("--out", out, *read, ("--old-kernel", old_kernel))
+    _check_output("--kernel-out", kernel_out, *read, ("--from", source), ("--out", out))
     keys = [load_payload_key(path) for path in key]
     slots: tuple[VerifiedSlot, ...] = ()
     with open_payload(payload) as opened:
@@ -286,10 +282,6 @@ def apply(
         say(f"{kernel_out}: {applied.kernel.size:,} bytes, {applied.kernel.sha256}")
     if not key:
         say("note: the signature was not verified; give --key to do so")
-
-
-def _given(option: str, path: Path | None) -> list[tuple[str, Path]]:
-    return [] if path is None else [(option, path)]
 
 
 def _applied(applied: Applied, out: Path, kernel_out: Path | None) -> dict[str, Json]:

@@ -92,14 +92,10 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
         ("odd.img", [], ("odd.img", "whole blocks of 4096 bytes", f"found {len(image(NEW)) - 100} bytes")),
         ("empty.img", [], ("empty.img", "whole blocks", "found 0 bytes")),
         ("new.img", ["--from", "@odd.img"], ("odd.img", "whole blocks")),
-        ("new.img", ["--from", "@old.img", "--profile", "replace-only"], ("replace-only", "no deltas")),
-        ("new.img", ["--kernel", "@new.kernel", "--profile", "replace-only"], ("replace-only", "no kernel")),
-        ("new.img", ["--old-kernel", "@old.kernel"], ("old kernel", "new kernel")),
         ("new.img", ["--kernel", "@empty.img"], ("empty.img", "empty")),
         ("new.img", ["--sign", "file:@nowhere.pem"], ("nowhere.pem", "No such file")),
         ("new.img", ["--sign", "file:@text.pem"], ("text.pem", "not a private key", "hint:")),
         ("new.img", ["--sign", "file:@mine.pub.pem"], ("mine.pub.pem", "not a private key", "hint:")),
-        ("new.img", ["--sign", "gopher:@mine.pem"], ("gopher:", "file")),
     ],
 )
 def test_a_payload_is_not_built_from_bad_input(
