@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import bz2
-import os
 import struct
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from release.atomic import replacing
 from release.digests import FileDigests, HashingWriter, chunks
 from release.errors import InputError, storage_errors
 
@@ -46,22 +45,12 @@ def unpack_image(source: Path, target: Path) -> FileDigests:
             blocks of 4096 bytes. ``target`` is then as it was.
         StorageFullError: no space for ``target``.
     """
-    with storage_errors(source), source.open("rb") as packed, storage_errors(target):
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "wb") as raw:
-                writer = HashingWriter(raw)
-                for data in _raw_bytes(packed, source):
-                    writer.write(data)
-                measured = writer.hasher.result()
-                _check_blocks(measured.size, source)
-                raw.flush()
-                os.fchmod(raw.fileno(), 0o644)
-                os.fsync(raw.fileno())
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+    with storage_errors(source), source.open("rb") as packed, replacing(target) as raw:
+        writer = HashingWriter(raw)
+        for data in _raw_bytes(packed, source):
+            writer.write(data)
+        measured = writer.hasher.result()
+        _check_blocks(measured.size, source)
     return measured
 
 
