@@ -10,8 +10,7 @@ from pathlib import Path
 
 from release.bundle.document import MAX_DOCUMENT, decode
 from release.bundle.layout import document_key
-from release.bundle.release import Release
-from release.catalog.artifact import Artifact
+from release.bundle.release import BoardRelease, Release
 from release.catalog.board import Board
 from release.catalog.naming import image_prefix
 from release.catalog.version import Version
@@ -65,31 +64,37 @@ def fetch(yard: Yard, space: BoardSpace, board: Board, version: Version) -> str:
     image, kernel = space.source_image(version), space.source_kernel(version)
     if _is(image, origin.image) and (origin.kernel is None or _is(kernel, origin.kernel)):
         return f"{image.stat().st_size:,} bytes, fetched before"
-    prefix = image_prefix(release.channel, board, version)
-    files = {artifact.name: artifact for artifact in shipped.files}
     with scratch_directory(space.root) as folder, storage_errors(space.root):
         packed, raw = folder / "packed", folder / "raw"
-        _download(yard.store, prefix, files.get(yard.naming.update_image), packed, yard.naming.update_image)
+        download(yard.store, release, shipped, yard.naming.update_image, packed)
         if unpack_image(packed, raw).sha256 != origin.image:
-            raise NotVerifiedError(f"{prefix}: the image of {version} is not the one its release names")
+            raise NotVerifiedError(f"release {version}: its image on the mirror is not the one it names")
         if origin.kernel is not None:
-            fetched = folder / "kernel"
-            _download(yard.store, prefix, files.get(yard.naming.kernel), fetched, yard.naming.kernel)
-            fetched.replace(kernel)
+            download(yard.store, release, shipped, yard.naming.kernel, folder / "kernel")
+            (folder / "kernel").replace(kernel)
         raw.replace(image)
-    return f"{image.stat().st_size:,} bytes from {prefix}"
+    return f"{image.stat().st_size:,} bytes from the mirror"
 
 
 def _is(path: Path, expected: Digest) -> bool:
     return path.is_file() and hash_file(path).sha256 == expected
 
 
-def _download(store: ObjectReader, prefix: str, artifact: Artifact | None, target: Path, name: str) -> None:
+def download(store: ObjectReader, release: Release, board: BoardRelease, name: str, target: Path) -> None:
+    """Bring one file of a release to ``target``.
+
+    Raises:
+        InputError: the release has no such file.
+        NotVerifiedError: the store gives other bytes than the release records.
+    """
+    artifact = next((one for one in board.files if one.name == name), None)
     if artifact is None:
-        raise InputError(f"{prefix}: the release has no {name}, so no delta can start from it")
-    with store.open(prefix + name) as stream, target.open("wb") as sink:
+        raise InputError(f"release {release.version}: has no {name} for {board.board}")
+    key = image_prefix(release.channel, board.board, release.version) + name
+    with store.open(key) as stream, target.open("wb") as sink:
         writer = HashingWriter(sink)
         for data in chunks(stream, artifact.size + 1):
             writer.write(data)
-    if writer.hasher.result().sha256 != artifact.sha256:
-        raise NotVerifiedError(f"{prefix}{name}: expected {artifact.sha256}, found other bytes")
+    found = writer.hasher.result().sha256
+    if found != artifact.sha256:
+        raise NotVerifiedError(f"{key}: expected {artifact.sha256}, found {found}")

@@ -153,6 +153,21 @@ def test_what_machines_get_makes_the_very_image_and_kernel(
     ).stat().st_size
 
 
+def test_the_difference_of_two_releases_comes_from_their_own_lists(
+    released_yard: SmallYard,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    capsys.readouterr()
+    assert released_yard.humpyard("release", "diff", str(OLD), str(NEW)) == 0
+    assert "6.12.93" in capsys.readouterr().out
+    assert released_yard.humpyard("release", "diff", str(OLD), str(NEW), "--json") == 0
+    (board,) = json.loads(capsys.readouterr().out)
+    assert board["packages"] == [
+        {"name": "sys-kernel/coreos-kernel", "before": "6.12.93", "after": "6.12.0", "change": "down"}
+    ]
+    assert board["image_growth"] == len(image(NEW)) - len(image(OLD))
+
+
 def test_running_everything_again_changes_nothing(
     released_yard: SmallYard,
 ) -> None:
