@@ -22,6 +22,7 @@ from release.payload.profile import get_profile
 from release.settings import Settings, StoreSettings, load_settings
 from release.signing import open_signer
 from release.signing.openpgp import AllowListVerifier, OpenPgpHome, verifier_from_keys
+from release.signing.secret_keys import SigningKey, find_signing_key
 from release.signing.signer import DigestSigner, SecretsHandler
 from release.signing.trusted_keys import load_payload_key
 
@@ -45,18 +46,19 @@ class KeyringVerifier:
 
 @dataclass(frozen=True, slots=True)
 class OpenPgpSigner:
-    """Signs with one OpenPGP key. ``home`` opens the keyring with the secret key at first use."""
+    """Signs for one OpenPGP key. ``key`` opens its keyring and finds what signs, at first use."""
 
-    home: Callable[[], OpenPgpHome]
+    key: Callable[[], SigningKey]
     fingerprint: str
+    """Who signs: a primary key. Which of its keys does is ``key``'s business."""
 
     def sign(self, data: bytes) -> str:
         """An armored detached signature of ``data``."""
-        return self.home().sign_bytes(data, self.fingerprint)
+        return self.key().sign(data)
 
     def sign_file(self, data: Path, out: Path) -> None:
         """A binary detached signature of a file."""
-        self.home().sign_file(data, out, self.fingerprint)
+        self.key().sign_file(data, out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,13 @@ class NoSigner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretKeySource:
-    """Where a secret OpenPGP key is: a GnuPG home, or files for a short-lived home."""
+    """Where a secret OpenPGP key is: a GnuPG home, or files for a short-lived home.
+
+    ``fingerprint`` is the primary's. Only with ``subkey`` it may be that of a subkey that shall sign.
+    """
 
     fingerprint: str
+    subkey: bool = False
     home: Path | None = None
     files: tuple[Path, ...] = ()
 
@@ -185,23 +191,27 @@ def _pipeline_key(settings: Settings, base: Path) -> SecretKeySource | None:
         return None
     home = None if options.home is None else base / options.home
     return SecretKeySource(
-        fingerprint=options.signer, home=home, files=tuple(_under(base, options.secret_keys))
+        fingerprint=options.signer,
+        subkey=True,
+        home=home,
+        files=tuple(_under(base, options.secret_keys)),
     )
 
 
 def _signer(source: SecretKeySource | None, stack: ExitStack) -> OpenPgpSigner | NoSigner:
     if source is None:
         return NoSigner()
-    opened: list[OpenPgpHome] = []
+    found: list[SigningKey] = []
 
-    def home() -> OpenPgpHome:
-        if not opened:
-            opened.append(stack.enter_context(OpenPgpHome(source.home)))
+    def key() -> SigningKey:
+        if not found:
+            home = stack.enter_context(OpenPgpHome(source.home))
             for path in source.files:
-                opened[0].import_file(path)
-        return opened[0]
+                home.import_file(path)
+            found.append(find_signing_key(home, source.fingerprint, subkey=source.subkey))
+        return found[0]
 
-    return OpenPgpSigner(home, source.fingerprint)
+    return OpenPgpSigner(key, source.fingerprint)
 
 
 def _image_verifier(settings: Settings, base: Path, stack: ExitStack) -> AllowListVerifier:

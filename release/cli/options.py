@@ -10,7 +10,9 @@ import typer
 
 from release.catalog.version import Version
 from release.errors import InputError
+from release.ledger.fields import plain_fingerprint
 from release.payload.profile import Profile, get_profile
+from release.signing.openpgp_status import check_fingerprint
 from release.wiring import SecretKeySource
 
 SettingsFile = Annotated[
@@ -18,7 +20,9 @@ SettingsFile = Annotated[
     typer.Option("--settings", envvar="HUMPYARD_SETTINGS", help="The yard's settings file."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
-As = Annotated[str, typer.Option("--as", metavar="FINGERPRINT", help="Your OpenPGP key, as in the policy.")]
+As = Annotated[
+    str, typer.Option("--as", metavar="FINGERPRINT", help="Your OpenPGP primary key, as in the policy.")
+]
 GnupgHome = Annotated[
     Path | None,
     typer.Option(help="GnuPG home with your secret key. [default: GNUPGHOME, else ~/.gnupg]"),
@@ -48,10 +52,17 @@ def profile_of(name: str | None) -> Profile | None:
 
 
 def person_of(fingerprint: str, home: Path | None, files: list[Path]) -> SecretKeySource:
-    """Where the secret key of the person at the keyboard is."""
+    """Where the secret key of the person at the keyboard is.
+
+    Raises InputError for what is not a full fingerprint, in any of the forms that gpg shows.
+    """
+    try:
+        primary = check_fingerprint(plain_fingerprint(fingerprint))
+    except InputError as error:
+        raise InputError(f"--as {fingerprint!r}: {error.message}", hint=error.hint) from error
     if files:
-        return SecretKeySource(fingerprint=fingerprint, files=tuple(files))
-    return SecretKeySource(fingerprint=fingerprint, home=home or own_gnupg_home())
+        return SecretKeySource(fingerprint=primary, files=tuple(files))
+    return SecretKeySource(fingerprint=primary, home=home or own_gnupg_home())
 
 
 def own_gnupg_home() -> Path:

@@ -110,6 +110,11 @@ StatementText = Annotated[str, Field(min_length=2, max_length=65536), AfterValid
 Count = Annotated[StrictInt, Field(ge=0, le=99_999_999)]
 
 
+def plain_fingerprint(text: str) -> str:
+    """A fingerprint as people copy it from gpg, in groups or in small letters, as it is compared."""
+    return "".join(text.split()).upper()
+
+
 class Reader(Generic[T]):
     """Reads and writes one kind of record."""
 

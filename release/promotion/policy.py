@@ -19,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 from release.catalog.channel import Channel, Channels, PromotionKind
 from release.digests import Digest
 from release.errors import InputError
-from release.ledger.fields import ChannelName, Fingerprint, Line, Word, describe
+from release.ledger.fields import ChannelName, Fingerprint, Line, Word, describe, plain_fingerprint
 
 POLICY_LIMIT = 1 << 20
 """Bytes of a policy file."""
@@ -106,8 +106,7 @@ class Policy:
 
 
 def _grouped_fingerprint(value: object) -> object:
-    """Accept a fingerprint as gpg shows it: lower case or in groups."""
-    return value.replace(" ", "").upper() if isinstance(value, str) else value
+    return plain_fingerprint(value) if isinstance(value, str) else value
 
 
 class _Model(BaseModel):

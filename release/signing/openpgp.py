@@ -156,6 +156,12 @@ class OpenPgpHome:
         except InputError as error:
             raise InputError(f"{path}: {error.message}", hint=error.hint) from error
 
+    def list_secret_keys(self) -> str:
+        """Gpg's listing with colons; see ``release.signing.secret_keys``."""
+        self._check_open()
+        listed = run(["gpg", "--homedir", self.path, *_OPTIONS, "--batch", "--with-colons", "-K"])
+        return listed.stdout.decode(errors="replace")
+
     def sign_file(self, data: Path, out: Path, fingerprint: str) -> None:
         """Write a binary detached signature of ``data`` to ``out``, atomically, replacing an older one.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from release import process
 from release.cli.main import run
 from release.errors import NotVerifiedError
 from release.ledger.kinds import RequestMade, SignOffGiven
@@ -18,11 +19,13 @@ from release.ledger.statements import (
     statement_digest,
     write_statement,
 )
+from release.line.laying_out import lay_out
 from release.promotion.request import new_request
 from release.promotion.sign_off import Verdict, new_sign_off
 from release.signing.openpgp import OpenPgpHome
+from release.signing.secret_keys import read_listing
 from release.wiring import SecretKeySource, open_yard, person_signer
-from tests.small_yard import BOARD, NEW, OLD, PRODUCT, SmallYard, fingerprint_in
+from tests.small_yard import BOARD, NEW, OLD, PRODUCT, SmallYard, fingerprint_in, write_image_set
 
 
 def record_what_nobody_can_read(yard: SmallYard, name: str, channel: str) -> str:
@@ -161,3 +164,51 @@ def test_a_mirror_that_is_no_url_is_bad_input(
     error = capsys.readouterr().err
     assert url in error
     assert "Traceback" not in error
+
+
+def test_a_primary_that_only_certifies_asks_and_signs_off_with_its_subkey(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Grace and the pipeline have subkeys that sign; she writes her fingerprint as gpg shows it."""
+    root = tmp_path / "yard"
+    root.mkdir()
+    lay_out(root, PRODUCT, throw_away_keys=True)
+    yard, names = SmallYard(root), ("grace", "pipeline")
+    with OpenPgpHome() as home:
+        (build,) = home.import_keys((root / "secret" / "build.asc").read_bytes())
+        for version in (OLD, NEW):
+            directory = root / "incoming" / BOARD / str(version)
+            write_image_set(directory, version, lambda data, out: home.sign_file(data, out, build))
+        made = {name: certifier(home, root, name) for name in names}
+    for path in (root / "humpyard.toml", root / "policy.toml"):
+        text = path.read_text()
+        for old, new in made.values():
+            text = text.replace(old, new)
+        path.write_text(text)
+    assert yard.humpyard("ledger", "begin") == 0
+    yard.publish(OLD, offered_in=("alpha", "beta"))
+    yard.publish(NEW)
+    grace = made["grace"][1].lower()
+    grouped = " ".join(grace[at : at + 4] for at in range(0, 40, 4))
+    secret = ["--secret-key", str(root / "secret" / "grace.asc")]
+    ask = ["promote", "request", str(NEW), "--to", "alpha", "--as", grouped, *secret, "--json"]
+    capsys.readouterr()
+    assert yard.humpyard(*ask) == 0
+    asked = json.loads(capsys.readouterr().out)["request"]
+    assert yard.humpyard("promote", "sign-off", asked, "--no-go", "--as", grace, *secret) == 0
+    assert yard.humpyard("promote", "run") == 1
+    assert "no-go withdrawn by its author" in capsys.readouterr().err
+
+
+def certifier(home: OpenPgpHome, root: Path, name: str) -> tuple[str, str]:
+    """Replace a person's key by a primary that only certifies, with a subkey; old and new fingerprint."""
+    old = fingerprint_in(root / "keys" / f"{name}.asc")
+    quiet = ["--batch", "--quiet", "--pinentry-mode=loopback", "--passphrase="]
+    gpg: list[str | Path] = ["gpg", "--homedir", home.path, *quiet]
+    before = {key.primary for key in read_listing(home.list_secret_keys())}
+    process.run([*gpg, "--quick-generate-key", f"New {name}", "ed25519", "cert", "never"])
+    (new,) = {key.primary for key in read_listing(home.list_secret_keys())} - before
+    process.run([*gpg, "--quick-add-key", new, "ed25519", "sign", "never"])
+    (root / "keys" / f"{name}.asc").write_bytes(home.export_public(new))
+    (root / "secret" / f"{name}.asc").write_bytes(home.export_secret(new))
+    return old, new
