@@ -155,7 +155,7 @@ class Demo:
 
         def act() -> str:
             with ExitStack() as stack:
-                person = self._person(name)
+                person = self.person(name)
                 yard = stack.enter_context(open_yard(self.settings_file, person=person))
                 made.append(ask_for(yard, person_signer(person, stack), NEW, channel, reason))
             return f"request {made[0].hex[:12]}, signed by {name}"
@@ -165,7 +165,7 @@ class Demo:
 
     def _sign_off(self, request: Digest, name: str) -> None:
         def act() -> str:
-            person = self._person(name)
+            person = self.person(name)
             said = self._state().requests[request].sign_offs
             if any(one.signer == person.fingerprint for one in said):
                 return f"{name} has signed already"
@@ -197,7 +197,8 @@ class Demo:
             return
         raise RuntimeError("the gate let one sign-off through")
 
-    def _person(self, name: str) -> SecretKeySource:
+    def person(self, name: str) -> SecretKeySource:
+        """Where the throw-away secret key of a maintainer is."""
         secret = self.out / "secret" / f"{name.lower()}.asc"
         policy = read_policy((self.out / POLICY).read_bytes())
         (person,) = (one for one in policy.people if one.name == name)

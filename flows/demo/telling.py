@@ -59,7 +59,7 @@ def _summary(demo: Demo, state: State, seconds: float) -> None:
         _console.print(Text(line), soft_wrap=True)
     _console.print()
     _console.print(Text("Try next:", style="bold"))
-    for command in _next(demo.out):
+    for command in _next(demo):
         _console.print(Text(f"  {command}"), soft_wrap=True)
 
 
@@ -76,14 +76,14 @@ def _payloads(board: BoardRelease) -> Table:
     return shown
 
 
-def _next(out: Path) -> tuple[str, ...]:
-    here = Path.cwd()
+def _next(demo: Demo) -> tuple[str, ...]:
+    here, out = Path.cwd(), demo.out
     yard = shlex.quote(str(out.relative_to(here) if out.is_relative_to(here) else out))
     humpyard = ".venv/bin/humpyard"
     settings = f"--settings {yard}/humpyard.toml"
-    release_keys = f"--release-key {yard}/keys/pipeline.asc --release-key {yard}/keys/build.asc"
+    release_keys = f"--release-key {yard}/keys/pipeline.asc --build-key {yard}/keys/build.asc"
     verify = f"{humpyard} verify {yard}/mirror {NEW} --product {shlex.quote(PRODUCT)} {release_keys}"
-    request = f"{humpyard} promote request {NEW} --to stable {settings} --as FINGERPRINT"
+    request = f"{humpyard} promote request {NEW} --to stable {settings} --as {demo.person(GRACE).fingerprint}"
     return (
         f"{humpyard} promote status {settings}",
         f"{humpyard} ledger log {settings}",
