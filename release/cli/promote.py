@@ -24,8 +24,11 @@ from release.errors import InputError, RefusedError
 from release.ledger.state import State
 from release.line.promotion import open_requests, run_round
 from release.line.statements import ask_for, say_to
+from release.line.yard import Yard
+from release.promotion.case import open_case
 from release.promotion.sign_off import Verdict
-from release.promotion.status import RequestStatus
+from release.promotion.status import Phase, RequestStatus
+from release.promotion.status import status as status_at
 from release.wiring import open_yard, person_signer
 
 app = typer.Typer(
@@ -73,6 +76,7 @@ def sign_off(
     gnupg_home: GnupgHome = None,
     secret_key: SecretKeys = [],
     settings: SettingsFile = DEFAULT_SETTINGS,
+    as_json: AsJson = False,
 ) -> None:
     """Say go or no-go to a request, signed with your own key.
 
@@ -84,9 +88,11 @@ def sign_off(
         yard = stack.enter_context(open_yard(settings, person=person))
         digest = _find(yard.ledger.state(), request)
         say_to(yard, person_signer(person, stack), digest, verdict, role=role, reason=reason)
-        found = [one for one in open_requests(yard) if one.case.digest == digest]
-    for one in found:
-        _show(one)
+        found = _status_of(yard, digest)
+    if as_json:
+        emit(found.as_json())
+    else:
+        _show(found)
 
 
 @app.command()
@@ -118,15 +124,30 @@ def status(
 def run(
     channel: Annotated[str | None, typer.Option(help="Only requests for this channel.")] = None,
     settings: SettingsFile = DEFAULT_SETTINGS,
+    as_json: AsJson = False,
 ) -> None:
     """Carry out every open request whose gate is open, move the pointers, render the pages.
 
     Exit code 1 when a request was refused for now; its missing rules are printed.
     """
     with open_yard(settings) as yard:
+        before = [one.case.digest for one in open_requests(yard, channel)]
         found = run_round(yard, work, channel)
+        now = [_status_of(yard, digest) for digest in dict.fromkeys([*before, *found.refused])]
+    if as_json:
+        done: list[Json] = [one.as_json() for one in now if one.phase is Phase.MOVED]
+        waiting: list[Json] = [
+            {**one.as_json(), "why": found.refused[one.case.digest]}
+            for one in now
+            if one.case.digest in found.refused
+        ]
+        emit({"carried_out": done, "waiting": waiting})
     if found.refused:
         raise RefusedError("\n".join(found.refused.values()))
+
+
+def _status_of(yard: Yard, request: Digest) -> RequestStatus:
+    return status_at(open_case(yard.ledger.state(), request, yard.policy(), yard.clock()))
 
 
 def _show(one: RequestStatus) -> None:

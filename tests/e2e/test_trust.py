@@ -212,3 +212,33 @@ def certifier(home: OpenPgpHome, root: Path, name: str) -> tuple[str, str]:
     (root / "keys" / f"{name}.asc").write_bytes(home.export_public(new))
     (root / "secret" / f"{name}.asc").write_bytes(home.export_secret(new))
     return old, new
+
+
+def test_scripts_are_told_what_a_sign_off_and_a_run_came_to(
+    released_yard: SmallYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    yard = released_yard
+    for channel in ("alpha", "beta"):
+        ask = ["promote", "request", str(NEW), "--to", channel, *yard.secret("ada"), "--json"]
+        capsys.readouterr()
+        assert yard.humpyard(*ask) == 0
+    asked = json.loads(capsys.readouterr().out)["request"]
+    assert yard.humpyard("promote", "sign-off", asked, "--go", *yard.secret("grace"), "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["request"], found["channel"], found["phase"]) == (asked, "beta", "waiting")
+
+    assert yard.humpyard("promote", "run", "--json") == 1
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    assert [(one["channel"], one["phase"]) for one in found["carried_out"]] == [("alpha", "moved")]
+    (waiting,) = found["waiting"]
+    assert waiting["request"] == asked
+    assert waiting["why"] in printed.err
+    assert "1 more go of role maintainer" in waiting["why"]
+
+    assert yard.humpyard("promote", "sign-off", asked, "--go", *yard.secret("linus")) == 0
+    capsys.readouterr()
+    assert yard.humpyard("promote", "run", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [one["request"] for one in found["carried_out"]] == [asked]
+    assert found["waiting"] == []
