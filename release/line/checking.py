@@ -11,9 +11,7 @@ from release.scratch import scratch_directory
 
 def verify_on(yard: Yard, source: ReleaseSource, version: Version) -> Report:
     """Check a release where it is, with public keys only; see ``release.bundle.verify``."""
-    checks = release_checks(
-        yard.release_signatures, yard.image_signatures, yard.payload.keys, prove=False
-    )
+    checks = release_checks(yard.release_signatures, yard.image_signatures, yard.payload.keys, prove=False)
     with scratch_directory(yard.work) as scratch:
         return verify_release(
             source, version, product=yard.product, checks=checks, scratch=scratch, naming=yard.naming
