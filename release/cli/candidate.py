@@ -12,9 +12,9 @@ from release.catalog.lineage import Lineage
 from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, version_of
 from release.cli.output import emit, say, work
 from release.cli.passphrase import ask
-from release.errors import InputError, storage_errors
+from release.errors import InputError
 from release.line.candidate import CandidateOrder, candidate_job
-from release.line.workspace import Workspace
+from release.line.workspace import Workspace, read_text
 from release.wiring import open_yard
 
 app = typer.Typer(help="Build candidates: signed, proven releases that are not published yet.")
@@ -57,7 +57,7 @@ def build(
         channel=channel,
         image_sets=_image_sets(image_set),
         sources=tuple(version_of(text) for text in source),
-        notes=None if notes is None else _text(notes),
+        notes=None if notes is None else read_text(notes),
         lineage=Lineage.from_origin(None if derives_from is None else version_of(derives_from)),
     )
     with open_yard(settings, secrets=ask) as yard:
@@ -89,11 +89,3 @@ def _image_set(text: str) -> tuple[Board, Path]:
     if not path.is_dir():
         raise typer.BadParameter(f"{path}: there is no such directory")
     return parsed, path
-
-
-def _text(path: Path) -> str:
-    try:
-        with storage_errors(path):
-            return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: expected UTF-8 text: {error}") from error

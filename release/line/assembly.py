@@ -26,7 +26,6 @@ from release.image.packages import Package, major_software, read_packages
 from release.line.proving import PlannedPayload, Target, is_proven
 from release.line.workspace import BoardSpace, Workspace
 from release.line.yard import PayloadTools, Yard
-from release.notes.fragments import compose_notes, read_fragments
 from release.payload.reader import count_operations, open_payload
 from release.signing.payload_signature import verify_payload
 
@@ -47,14 +46,13 @@ class BoardPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseFacts:
-    """What a release says besides its files. ``notes`` None composes them, counting from ``baseline``."""
+    """What a release says besides its files."""
 
     version: Version
     channel: str
     created: datetime
     lineage: Lineage
-    notes: str | None
-    baseline: str | None
+    notes: str
 
 
 def assemble(yard: Yard, space: Workspace, facts: ReleaseFacts, parts: Sequence[BoardPart]) -> Release:
@@ -73,7 +71,7 @@ def assemble(yard: Yard, space: Workspace, facts: ReleaseFacts, parts: Sequence[
         created=facts.created,
         lineage=facts.lineage,
         boards=tuple(boards),
-        notes=_notes(yard, facts),
+        notes=facts.notes,
         software=_software(parts, yard),
     )
     stage(release, inputs, space.staging, yard.file_signer, yard.naming)
@@ -126,14 +124,6 @@ def _record(tools: PayloadTools, space: BoardSpace, plan: PlannedPayload) -> Pay
             signatures=tuple(slot.key.fingerprint for slot in slots if slot.key is not None),
             proven=True,
         )
-
-
-def _notes(yard: Yard, facts: ReleaseFacts) -> str:
-    if facts.notes is not None:
-        return facts.notes
-    if yard.changelog is None:
-        return ""
-    return compose_notes(read_fragments(yard.changelog), facts.baseline)
 
 
 def _software(parts: Sequence[BoardPart], yard: Yard) -> tuple[Package, ...]:

@@ -26,9 +26,17 @@ from release.image.partition import filesystem_of, unpack_image
 from release.ledger.fields import format_time, parse_time
 from release.line import sources
 from release.line.assembly import BoardPart, ReleaseFacts, assemble
+from release.line.notes import compose
 from release.line.proving import PlannedPayload, Target, prove, verify
 from release.line.steps import Job, Report, Step
-from release.line.workspace import BoardSpace, Workspace, read_record, write_record
+from release.line.workspace import (
+    BoardSpace,
+    Workspace,
+    read_record,
+    read_text,
+    write_file,
+    write_record,
+)
 from release.line.yard import Yard
 from release.payload.build import BuildOrder, build_payload
 from release.scratch import scratch_directory
@@ -44,7 +52,8 @@ class CandidateOrder:
         channel: the channel it is built for.
         image_sets: one directory for each board.
         sources: released versions that get a delta, besides the full payload.
-        notes: Markdown; None composes them from the changelog fragments.
+        notes: Markdown; None composes them from the changelog fragments, once: later runs take
+            ``notes.md`` of the workspace as it is.
         lineage: which release it derives from.
     """
 
@@ -102,8 +111,10 @@ def _record_order(yard: Yard, order: CandidateOrder, space: Workspace) -> None:
     begun = read_record(space.order)
     if begun is None:
         _check_order(yard, order)
+        notes = compose(yard, order.channel) if order.notes is None else order.notes
+        write_file(space.notes, notes.encode())
         now = yard.clock().replace(microsecond=0)
-        write_record(space.order, {**wanted, "ordered": format_time(now), "baseline": _baseline(yard, order)})
+        write_record(space.order, {**wanted, "ordered": format_time(now)})
         return
     changed = sorted(name for name, value in wanted.items() if begun.get(name) != value)
     if changed:
@@ -120,12 +131,6 @@ def _check_order(yard: Yard, order: CandidateOrder) -> None:
         raise InputError(f"channel {order.channel!r}: expected one of {', '.join(state.channels)}")
     for source in order.sources:
         sources.registered_release(yard.store, state, source)
-
-
-def _baseline(yard: Yard, order: CandidateOrder) -> str | None:
-    """What the notes count changes from: the channel's release at the time of the order."""
-    head = yard.ledger.state().heads.get(order.channel)
-    return None if head is None else f"{order.channel.capitalize()} {head.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,14 +337,12 @@ def _identity(image_set: ImageSet) -> str:
 
 def _assemble(yard: Yard, order: CandidateOrder, space: Workspace) -> str:
     begun = read_record(space.order) or {}
-    baseline = begun.get("baseline")
     facts = ReleaseFacts(
         version=order.version,
         channel=order.channel,
         created=parse_time(str(begun.get("ordered"))),
         lineage=order.lineage,
-        notes=order.notes,
-        baseline=None if baseline is None else str(baseline),
+        notes=read_text(space.notes),
     )
     parts = [_Board(yard, order, space, board).part() for board in sorted(order.image_sets)]
     release = assemble(yard, space, facts, parts)

@@ -16,7 +16,7 @@ from release.canonical import Json
 from release.catalog.board import Board
 from release.catalog.naming import RELEASE_DOCUMENT
 from release.catalog.version import Version
-from release.errors import storage_errors
+from release.errors import InputError, storage_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,11 @@ class Workspace:
         return self.root / "order.json"
 
     @property
+    def notes(self) -> Path:
+        """The release notes, Markdown: composed when the candidate was ordered, edited by whoever likes."""
+        return self.root / "notes.md"
+
+    @property
     def staging(self) -> Path:
         """The release as it will be published."""
         return self.root / "staging"
@@ -115,3 +120,13 @@ def read_record(path: Path) -> dict[str, Json] | None:
         return None
     with storage_errors(path):
         return canonical.load(path.read_bytes(), str(path))
+
+
+def read_text(path: Path) -> str:
+    """Read a text file a person may have edited. Raises InputError when it is not UTF-8."""
+    with storage_errors(path):
+        data = path.read_bytes()
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: expected UTF-8 text: {error.reason} at byte {error.start}") from error

@@ -231,3 +231,20 @@ def test_clients_that_install_no_kernel_get_a_release_without_one(
 def test_two_image_sets_for_one_board_are_a_usage_error(small_yard: SmallYard) -> None:
     sets = [str(small_yard.image_set(version)) for version in (OLD, NEW)]
     assert small_yard.humpyard("candidate", "build", *sets, "--version", str(NEW), "--channel", "alpha") == 2
+
+
+def test_notes_are_fixed_when_a_candidate_is_ordered_and_may_be_edited_in_its_workspace(
+    small_yard: SmallYard,
+) -> None:
+    """A fragment that comes later belongs to the next release; publishing again stays a no-op."""
+    yard = small_yard
+    yard.publish(OLD)
+    (yard.root / "changelog" / "changes" / "2026-01-02-later.md").write_text("- Something later\n")
+    yard.publish(OLD)
+    notes = yard.root / "work" / str(NEW) / "notes.md"
+    assert build(yard, NEW) == 0
+    assert "Something later" in notes.read_text()
+    notes.write_text("Edited by hand\n")
+    yard.publish(NEW)
+    document = json.loads((yard.mirror / "releases" / str(NEW) / "release.json").read_bytes())
+    assert document["notes"] == "Edited by hand\n"

@@ -13,6 +13,7 @@ import pytest
 
 from release.cli.main import run
 from release.mirror.directory import DirectoryStore
+from tests.e2e.refusal import tree
 from tests.prefect_server import PrefectServer, prefect_server  # noqa: F401 - a fixture
 
 CONTENT = 2 << 20
@@ -67,7 +68,7 @@ def test_the_demo_killed_after_every_single_step_is_completed_by_running_it_agai
     _check_finished(out, capsys)
 
 
-def test_the_demo_killed_in_the_middle_of_steps_is_completed_by_running_it_again(
+def test_the_demo_killed_in_the_middle_of_steps_is_completed_and_a_second_run_changes_nothing(
     prefect_server: PrefectServer,  # noqa: F811
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -89,3 +90,10 @@ def test_the_demo_killed_in_the_middle_of_steps_is_completed_by_running_it_again
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert "Try next:" in done.stdout
     _check_finished(out, capsys)
+
+    before = tree(out / "mirror")
+    again = subprocess.run(
+        command, env=prefect_server.environment, check=False, capture_output=True, text=True
+    )
+    assert again.returncode == 0, again.stdout[-4000:] + again.stderr[-2000:]
+    assert tree(out / "mirror") == before
