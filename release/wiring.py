@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from release.errors import InputError, RefusedError
 from release.ledger.chain import LedgerWriter, StatementSigner
@@ -250,7 +250,8 @@ def _payload_tools(settings: Settings, base: Path, secrets: SecretsHandler | Non
 
 def _absolute(uri: str, base: Path) -> str:
     """A ``file:`` URI counts from the settings file, like every path in it."""
-    return f"file:{base / uri.removeprefix('file:')}" if uri.startswith("file:") else uri
+    path = uri.removeprefix("file:")
+    return uri if path in {uri, ""} or path.startswith("/") else f"file:{quote(str(base))}/{path}"
 
 
 def _under(base: Path, paths: Sequence[Path]) -> list[Path]:

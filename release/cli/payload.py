@@ -18,7 +18,7 @@ from release.cli.options import AsJson, profile_of
 from release.cli.output import emit, say, table, work
 from release.cli.passphrase import ask
 from release.digests import FileDigests
-from release.errors import InputError, storage_errors
+from release.errors import storage_errors
 from release.line.steps import Report, Step
 from release.payload.apply import Applied, apply_payload
 from release.payload.build import BuildOrder, OrderError, build_payload, check_order
@@ -28,7 +28,7 @@ from release.payload.reader import describe, open_payload
 from release.payload.signature_blob import MOST_SIGNATURES
 from release.signing import open_signer
 from release.signing.payload_signature import VerifiedSlot, sign_payload, verify_payload
-from release.signing.signer import DigestSigner
+from release.signing.signer import DigestSigner, KeyUriError
 from release.signing.trusted_keys import load_payload_key
 
 app = typer.Typer(
@@ -137,9 +137,7 @@ def _open_signers(uris: Sequence[str], out: Path) -> list[DigestSigner]:
     for uri in uris:
         try:
             signers.append(open_signer(uri, ask))
-        except InputError as error:
-            if not error.message.startswith(f"key URI {uri!r}:"):  # the fault is in the file
-                raise
+        except KeyUriError as error:
             raise typer.BadParameter(error.message, param_hint="--sign") from error
         _check_output("--out", out, ("--sign", Path(unquote(urlsplit(uri).path))))
     return signers
@@ -204,7 +202,7 @@ def verify(payload: Payload, key: Keys, profile: ProfileName = None, as_json: As
     rules = profile_of(profile)
     keys = [load_payload_key(path) for path in key]
     with open_payload(payload) as opened:
-        slots = verify_payload(payload, keys, rules)
+        slots = verify_payload(opened, keys, rules)
         check_payload(opened, rules)
         found = describe(opened)
         opened.check_unchanged()
@@ -268,7 +266,7 @@ def apply(
     slots: tuple[VerifiedSlot, ...] = ()
     with open_payload(payload) as opened:
         if keys:
-            slots = verify_payload(payload, keys, rules)
+            slots = verify_payload(opened, keys, rules)
             opened.check_unchanged()
         applied = apply_payload(
             opened, out, source=source, old_kernel=old_kernel, kernel_out=kernel_out, profile=rules

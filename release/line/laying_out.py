@@ -49,6 +49,7 @@ def lay_out(directory: Path, product: str, *, throw_away_keys: bool) -> tuple[Pa
     if taken and (settings.exists() or not begun.exists()):
         raise RefusedError(f"{taken[0]}: is there already", hint="choose another directory, or edit it")
     with storage_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
         begun.touch()
         for name in ("keys", "incoming", *(f"changelog/{section}" for section in _SECTIONS)):
             (directory / name).mkdir(parents=True, exist_ok=True)

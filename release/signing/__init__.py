@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from release.errors import InputError
 from release.signing.rsa_file import open_rsa_file
-from release.signing.signer import DigestSigner, SecretsHandler
+from release.signing.signer import DigestSigner, KeyUriError, SecretsHandler
 
 SCHEMES: Mapping[str, Callable[[str, SecretsHandler | None], DigestSigner]] = {
     "file": open_rsa_file,
@@ -25,13 +24,14 @@ def open_signer(uri: str, secrets: SecretsHandler | None = None) -> DigestSigner
         secrets: asked with ``uri`` for a passphrase or PIN; nobody is asked when None.
 
     Raises:
-        InputError: an unknown scheme, one not built in, or a key that cannot be opened.
+        KeyUriError: an unknown scheme, or one not built in.
+        InputError: a key that cannot be opened.
     """
     scheme, colon, _ = uri.partition(":")
     opener = SCHEMES.get(scheme) if colon else None
     if opener is None:
         reason = "is not available in this version" if scheme in NOT_AVAILABLE and colon else "is not known"
-        raise InputError(
+        raise KeyUriError(
             f"key URI {uri!r}: the scheme {scheme!r} {reason}; available: {', '.join(SCHEMES)}",
             hint="a private key in a PEM file is named file:/path/to/key.pem",
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from release.digests import Digest
 from release.errors import InputError, NotVerifiedError, RefusedError
 from release.payload.profile import Profile, SignatureRule
-from release.payload.reader import open_payload
+from release.payload.reader import Payload, open_payload
 from release.payload.signature_blob import CLIENT_VERSION, SignatureEntry, attach
 from release.signing.signer import DigestSigner
 from release.signing.trusted_keys import PayloadKey
@@ -61,7 +61,7 @@ def sign_payload(path: Path, signers: Sequence[DigestSigner], trusted: Sequence[
 
 
 def verify_payload(
-    path: Path, keys: Sequence[PayloadKey], profile: Profile | None = None
+    payload: Path | Payload, keys: Sequence[PayloadKey], profile: Profile | None = None
 ) -> tuple[VerifiedSlot, ...]:
     """Check a payload's signature the way a client does.
 
@@ -69,7 +69,7 @@ def verify_payload(
     signed bytes only, not that operations make sense: applying it shows that.
 
     Args:
-        path: the payload.
+        payload: where it is; or opened already, to use the very bytes that were verified.
         keys: the public keys to believe, any of which may have signed.
         profile: whose rule holds; update_engine's when None.
 
@@ -81,11 +81,12 @@ def verify_payload(
         RefusedError: no keys were given.
         InputError: the file is not a well-formed payload.
     """
+    path = payload if isinstance(payload, Path) else payload.path
     if not keys:
         raise RefusedError(f"{path}: no public keys were given, so nothing can be verified")
-    with open_payload(path) as payload:
-        entries = payload.signatures
-        digest = payload.signed_digest()
+    with open_payload(payload) as opened:
+        entries = opened.signatures
+        digest = opened.signed_digest()
     if digest is None or not entries:
         raise NotVerifiedError(f"{path}: the payload is not signed")
     rule = SignatureRule.FIRST_VERSION_2 if profile is None else profile.signature_rule

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from release.digests import Digest
 from release.errors import InputError, storage_errors
-from release.signing.signer import SecretsHandler
+from release.signing.signer import KeyUriError, SecretsHandler
 from release.signing.trusted_keys import PayloadKey
 
 _LOG = logging.getLogger(__name__)
@@ -66,12 +66,12 @@ def _path_of(uri: str) -> Path:
     try:
         parts = urlsplit(uri)
     except ValueError as error:
-        raise InputError(f"key URI {uri!r}: {error}") from error
+        raise KeyUriError(f"key URI {uri!r}: {error}") from error
     path = unquote(parts.path)
     if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or parts.query or parts.fragment:
-        raise InputError(f"key URI {uri!r}: expected file:/path/to/key.pem")
+        raise KeyUriError(f"key URI {uri!r}: expected file:/path/to/key.pem")
     if not path or "\0" in path:
-        raise InputError(f"key URI {uri!r}: expected file:/path/to/key.pem, found no path")
+        raise KeyUriError(f"key URI {uri!r}: expected file:/path/to/key.pem, found no path")
     return Path(path)
 
 

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from typing import Protocol
 
 from release.digests import Digest
+from release.errors import InputError
 from release.signing.trusted_keys import PayloadKey
+
+
+class KeyUriError(InputError):
+    """What names a key is no URI of a kind that is known here."""
+
 
 SecretsHandler = Callable[[str], str]
 """Gives the passphrase or PIN for the key URI it is called with, at the moment of use."""

@@ -80,3 +80,10 @@ def test_a_pipeline_key_that_is_not_among_the_public_keys_is_refused(yard_templa
     wrong.write_text(text[:start] + "0" * 40 + text[start + 40 :])
     with pytest.raises(InputError, match=r"openpgp\.pipeline: 0{40}"), open_yard(wrong):
         pass
+
+
+def test_keys_are_found_in_a_yard_whose_path_has_signs_that_mean_something_in_uris(tmp_path: Path) -> None:
+    root = tmp_path / "y#1 %41?"
+    settings, _ = lay_out(root, "X", throw_away_keys=True)
+    with open_yard(settings) as yard:
+        assert [signer.key.size for signer in yard.payload.open_signers()] == [512, 256]
