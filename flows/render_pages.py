@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from prefect import flow
-from release.line.pages import pages_job
 
 from flows.runner import run_as_tasks
+from release.line.pages import pages_job
 from release.wiring import open_yard
 
 
