@@ -27,8 +27,8 @@ test: setup-test  ## every test, with branch coverage and its floor
 	@$(BIN)/pytest --cov --cov-report=term --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
 
 lint: setup  ## ruff, layers, spelling
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check --no-cache .
+	@$(BIN)/ruff format --no-cache --check .
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@$(BIN)/codespell release flows tests templates docs tools *.md Makefile
 
