@@ -17,6 +17,7 @@ from release.ledger.entries import Entry, Sealed, write_body, write_sealed
 from release.ledger.fold import Trust
 from release.ledger.kinds import (
     Content,
+    EvidenceFound,
     Genesis,
     PointerMoved,
     ReleaseRegistered,
@@ -156,6 +157,18 @@ def moved(text: str, generation: int = 1, from_version: str | None = None, **cha
         **changes,
     }
     return PointerMoved(**fields)  # type: ignore[arg-type]  # tests change single fields by name
+
+
+ASKED = request_text()
+STORY: tuple[Content, ...] = (
+    released("1.0.0", offered_in=("beta",)),
+    released("2.0.0"),
+    EvidenceFound(release=digest_of("2.0.0"), name="payload-proven", passed=True),
+    made(ASKED),
+    given(sign_off_text(ASKED, verdict="no-go")),
+    moved(ASKED),
+)
+"""What `started` may be given: each kind of entry once, and one release more."""
 
 
 def started(store: MemoryStore, *contents: Content) -> State:

@@ -31,6 +31,8 @@ MALLORY = FakeKey("mallory")
 
 GO, NO_GO = Verdict.GO, Verdict.NO_GO
 MAINTAINER = "maintainer"
+QUORUM = "quorum maintainer"
+"""The rule of that name."""
 
 POLICY_TEXT = f"""\
 product = "demo"
