@@ -19,6 +19,7 @@ import pytest
 from release.cli.main import run
 from release.mirror.s3 import S3Store
 from tests.e2e.refusal import FAILED, REFUSED, UNAVAILABLE, Terminal, Yard, check_message, leftovers, tree
+from tests.programs import needed
 from tests.small_yard import BOARD, NEW, SmallYard, image, kernel
 
 LIMIT = 150 << 10  # above every small file and every gpg keyring here, below every image and payload
@@ -39,13 +40,9 @@ def file_size_limit(size: int) -> Iterator[None]:
 def mounted(where: Path, options: str) -> Iterator[None]:
     """A file system of its own at ``where``. Skips the test where one may not be mounted."""
     where.mkdir(parents=True, exist_ok=True)
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    command = [str(mount), "-t", "tmpfs", "-o", options, "tmpfs", str(where)]
-    if (
-        mount is None
-        or umount is None
-        or subprocess.run(command, check=False, capture_output=True).returncode != 0
-    ):
+    mount, umount = needed("mount"), needed("umount")
+    command = [mount, "-t", "tmpfs", "-o", options, "tmpfs", str(where)]
+    if subprocess.run(command, check=False, capture_output=True).returncode != 0:
         pytest.skip("may not mount a file system here; the file size limit is tested in its place")
     try:
         yield
@@ -98,7 +95,7 @@ def test_a_candidate_that_did_not_fit_is_built_by_the_same_command_when_there_is
     command = ["candidate", "build", str(small_yard.image_set(NEW)), "--version", str(NEW)]
     command += ["--channel", "alpha"]
     with scarce(kind, small_yard.root / "work", room):
-        told = ("hint:", "run the same command again", "/work/")
+        told = ("hint:", "run the same command again", str(small_yard.root / "work"))
         terminal.fails(UNAVAILABLE, *told, by=lambda: small_yard.humpyard(*command))
         yard.is_untouched()
     terminal.works(lambda: small_yard.humpyard(*command))
@@ -122,7 +119,7 @@ def test_an_upload_that_did_not_fit_is_completed_by_the_same_command(
         if kind == "tmpfs":
             shutil.copytree(small_yard.mirror, mirror)
         # A limit on file sizes is met where the candidate is verified, which comes before the upload.
-        where = str(mirror) if kind == "tmpfs" else "/work/"
+        where = str(mirror if kind == "tmpfs" else small_yard.root / "work")
         terminal.fails(UNAVAILABLE, where, "hint:", by=lambda: small_yard.humpyard(*publish))
         found = tree(mirror)
         assert {key: found[key] for key in before} == before

@@ -7,7 +7,6 @@ import errno
 import hashlib
 import os
 import resource
-import shutil
 import struct
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 from release.errors import InputError, StorageFullError
 from release.image.partition import BLOCK_SIZE, Filesystem, filesystem_of, superblock_of, unpack_image
 from release.process import run
+from tests.programs import needed
 
 
 def noise(size: int) -> bytes:
@@ -136,8 +136,7 @@ def test_a_bzip2_bomb_is_unpacked_in_bounded_memory(tmp_path: Path) -> None:
 
 
 def make(tmp_path: Path, *argv: str) -> Path:
-    if shutil.which(argv[0]) is None:
-        pytest.skip(f"{argv[0]} is not installed")
+    needed(argv[0])
     content = tmp_path / "content"
     content.mkdir()
     (content / "file").write_bytes(os.urandom(100_000))

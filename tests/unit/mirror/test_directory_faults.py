@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from release.digests import Digest
 from release.errors import StorageFullError, UnavailableError
 from release.mirror.directory import DirectoryStore
 from release.mirror.store import AlreadyThere, Created
+from tests.programs import needed
 from tests.store_conformance import KEY, sha
 
 
@@ -60,14 +60,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB. Needs root and mount(8)."""
     where = tmp_path / "disk"
     where.mkdir()
-    mount = shutil.which("mount")
-    if os.geteuid() != 0 or mount is None:
+    mount, umount = needed("mount"), needed("umount")
+    if os.geteuid() != 0:
         pytest.skip("only root can mount a small tmpfs")
     command = [mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(where)]
     if subprocess.run(command, check=False, capture_output=True).returncode != 0:
         pytest.skip("mounting a small tmpfs is not allowed here")
     yield where
-    subprocess.run([shutil.which("umount") or "umount", str(where)], check=True)
+    subprocess.run([umount, str(where)], check=True)
 
 
 def test_a_full_disk_leaves_nothing_half_published(small_disk: Path) -> None:
