@@ -70,6 +70,13 @@ def _cases() -> list[Case]:
     return cases
 
 
+def test_the_vectors_are_there(shared: Path) -> None:
+    """Without this, no index would be no tests, and nobody would notice."""
+    names = {case["name"] for case in _cases()}
+    assert len(names) == len(list((shared / "vectors" / "client").glob("*.payload")))
+    assert set(RULES) <= names
+
+
 @pytest.mark.parametrize("case", _cases(), ids=lambda case: case["name"])
 def test_the_verdict_is_the_client_s(case: Case, shared: Path, tmp_path: Path) -> None:
     folder = shared / "vectors" / "client"
