@@ -21,10 +21,11 @@ from release.mirror.store import Store
 from release.payload.profile import get_profile
 from release.settings import Settings, StoreSettings, load_settings
 from release.signing import open_signer
-from release.signing.openpgp import AllowListVerifier, OpenPgpHome, verifier_from_keys
+from release.signing.openpgp import OpenPgpHome
 from release.signing.secret_keys import SigningKey, find_signing_key
 from release.signing.signer import DigestSigner, SecretsHandler
 from release.signing.trusted_keys import load_payload_key
+from release.signing.verifying import AllowListVerifier, verifier_from_keys
 
 
 def utc_now() -> datetime:

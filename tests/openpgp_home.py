@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from release.signing.openpgp import AllowListVerifier, OpenPgpHome
+from release.signing.openpgp import OpenPgpHome
+from release.signing.verifying import AllowListVerifier
 
 PEOPLE = ("alice", "bob", "carol", "mallory")
 

@@ -18,8 +18,8 @@ from release.cli.output import emit, say
 from release.errors import NotVerifiedError, storage_errors
 from release.line.verification import release_checks
 from release.settings import load_settings
-from release.signing.openpgp import AllowListVerifier, verifier_from_keys
 from release.signing.trusted_keys import load_payload_key
+from release.signing.verifying import AllowListVerifier, verifier_from_keys
 from release.wiring import open_mirror
 
 _KeyFiles = list[Path]

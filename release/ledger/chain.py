@@ -275,10 +275,15 @@ class LedgerWriter(Ledger):
         return after
 
     def _seal(self, state: State | None, content: Content, now: datetime) -> tuple[str, bytes, State]:
+        """The entry as it would be stored, and the state after it.
+
+        It is dated ``now``, or as the pipeline's latest entry where that is later: a clock that was wrong
+        once must not stop everybody until its time has come. Decisions are made with the real time.
+        """
         entry = Entry(
             sequence=0 if state is None else state.sequence + 1,
             previous=None if state is None else state.digest,
-            time=now,
+            time=now if state is None else max(now, state.latest),
             kind=kind_of(content),
             data=write_content(content),
         )

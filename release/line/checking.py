@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from release.bundle.verify import ReleaseSource, Report, verify_release
 from release.catalog.version import Version
+from release.ledger.state import State
 from release.line.verification import release_checks
 from release.line.yard import Yard
 from release.scratch import scratch_directory
 
+MIRROR_VERIFIED = "mirror-verified"
+"""The evidence that a release was read back from the mirror and found right."""
+
 
 def verify_on(yard: Yard, source: ReleaseSource, version: Version) -> Report:
-    """Check a release where it is, with public keys only; see ``release.bundle.verify``."""
-    checks = release_checks(yard.release_signatures, yard.image_signatures, yard.payload.keys, prove=False)
+    """Check a release where it is, with public keys only; see ``release.bundle.verify``.
+
+    Keys must be valid now; for a release that the ledger knows to have been verified, they must have
+    been valid then. That is safe because the ledger names its digest, and so every byte of it.
+    """
+    at = verified_at(yard.ledger.state(), version)
+    signatures, image_signatures = yard.release_signatures, yard.image_signatures
+    if at is not None:
+        signatures, image_signatures = signatures.at(at), image_signatures.at(at)
+    checks = release_checks(signatures, image_signatures, yard.payload.keys, prove=False)
     with scratch_directory(yard.work) as scratch:
         return verify_release(
             source, version, product=yard.product, checks=checks, scratch=scratch, naming=yard.naming
         )
+
+
+def verified_at(state: State, version: Version) -> datetime | None:
+    """When the ledger recorded that the release was verified on the mirror; None if it never did."""
+    entry = state.releases.get(version)
+    found = None if entry is None else state.evidence.get(entry.release, {}).get(MIRROR_VERIFIED)
+    return found.recorded if found is not None and found.passed else None

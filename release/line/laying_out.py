@@ -46,7 +46,10 @@ def lay_out(directory: Path, product: str, *, throw_away_keys: bool) -> tuple[Pa
     """
     settings, policy, begun = directory / SETTINGS, directory / POLICY, directory / _BEGUN
     taken = [path for path in (settings, policy, directory / "keys", directory / "secret") if path.exists()]
-    if taken and (settings.exists() or not begun.exists()):
+    if settings.exists() and begun.exists():  # settings are written last: all is there
+        begun.unlink()
+        return settings, policy
+    if taken and not begun.exists():
         raise RefusedError(f"{taken[0]}: is there already", hint="choose another directory, or edit it")
     with storage_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)

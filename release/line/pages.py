@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from release.catalog.naming import PAGES_PREFIX
 from release.catalog.version import Version
-from release.ledger.chain import Chain
 from release.ledger.state import State
 from release.line.sources import registered_release
 from release.line.steps import Job, Report, Step
@@ -22,16 +21,15 @@ def pages_job(yard: Yard) -> Job:
     return (Step("render-pages", "render pages and feeds", lambda report: _render(yard, report)),)
 
 
-def site_of(yard: Yard, chain: Chain) -> Site:
+def site_of(yard: Yard, state: State) -> Site:
     """What the ledger and the signed releases say, as the pages need it."""
-    state = chain.state
     return Site(
         product=yard.product,
         base_url=yard.pages.base_url,
         channels=yard.policy().channels,
         releases=tuple(_published(yard, state, version) for version in sorted(state.releases)),
         heads={name: head.version for name, head in state.heads.items()},
-        generated_at=chain.entries[-1].entry.time,
+        generated_at=state.latest,
         feed_authority=yard.pages.feed_authority,
     )
 
@@ -50,7 +48,7 @@ def _published(yard: Yard, state: State, version: Version) -> PublishedRelease:
 
 
 def _render(yard: Yard, report: Report) -> str:
-    files = render_site(site_of(yard, yard.ledger.read()), templates=yard.pages.templates)
+    files = render_site(site_of(yard, yard.ledger.state()), templates=yard.pages.templates)
     # The home page last: whoever sees the new one finds what it leads to.
     order = sorted(files, key=lambda path: (path == _HOME, path))
     written = 0

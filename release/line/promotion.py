@@ -22,7 +22,9 @@ from release.line.pages import pages_job
 from release.line.sources import registered_release
 from release.line.steps import Job, Step
 from release.line.yard import Yard
+from release.mirror.plan import Wanted
 from release.mirror.pointers import ChannelPointer, move_channel_pointer, read_channel_pointer
+from release.mirror.sync import verify_objects
 from release.promotion.case import open_case
 from release.promotion.proposals import move
 from release.promotion.status import Phase, RequestStatus, status
@@ -117,11 +119,12 @@ def _verify(yard: Yard, request: Digest) -> str:
 def copy_to_channel(yard: Yard, release: Release, channel: str) -> int:
     """Bring the image files of a release, hash files and signatures with them, under another channel.
 
-    Write-once like everything under a version; files that are there already stay. Returns how many
-    files there are. Raises NotVerifiedError or ConflictError when bytes are not what they should be.
+    Write-once like everything under a version; files that are there already stay. Every file is read
+    back. Returns how many there are. Raises NotVerifiedError or ConflictError when bytes are not what
+    they should be.
     """
     suffix = yard.naming.signature_suffix
-    count = 0
+    wanted: list[Wanted] = []
     for item in shipped(release):
         if item.payload is not None:
             continue  # payloads are under update/, whatever the channel
@@ -133,10 +136,12 @@ def copy_to_channel(yard: Yard, release: Release, channel: str) -> int:
         for signed in (name, *derived):
             signature = signed + suffix
             derived[signature] = yard.store.read(source + signature, _SIGNATURE_LIMIT)
+        wanted.append(Wanted(key=target + name, size=item.artifact.size, sha256=item.artifact.sha256))
         for file, data in derived.items():
             yard.store.create(target + file, data, sha256=Digest.sha256(data))
-        count += 1 + len(derived)
-    return count
+            wanted.append(Wanted(key=target + file, size=len(data), sha256=Digest.sha256(data)))
+    verify_objects(yard.store, wanted)
+    return len(wanted)
 
 
 def _move(yard: Yard, request: Digest) -> str:

@@ -15,8 +15,7 @@ from release.bundle.release import Release
 from release.catalog.version import Version
 from release.errors import InputError, RefusedError
 from release.ledger.kinds import EvidenceFound, ReleaseRegistered
-from release.ledger.state import State
-from release.line.checking import verify_on
+from release.line.checking import MIRROR_VERIFIED, verify_on
 from release.line.promotion import pointer_job
 from release.line.steps import Job, Report, Step
 from release.line.workspace import Workspace
@@ -26,8 +25,7 @@ from release.mirror.sync import Action, Upload, publish
 from release.promotion.proposals import evidence, registration
 
 PAYLOAD_PROVEN = "payload-proven"
-MIRROR_VERIFIED = "mirror-verified"
-"""Names of evidence that publishing records."""
+"""Evidence that publishing records, beside ``release.line.checking.MIRROR_VERIFIED``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +90,8 @@ def _check(yard: Yard, order: PublicationOrder) -> str:
             hint=f"published bytes never change. To go on with that one, remove {yard.work / str(version)}"
             " and publish again; else give the build a new version",
         )
-    if not _has_evidence(yard.ledger.state(), version, MIRROR_VERIFIED):
-        source = DirectoryStore(Workspace.of(yard.work, version).staging) if files else yard.store
-        verify_on(yard, source, version).raise_if_failed()
+    source = DirectoryStore(Workspace.of(yard.work, version).staging) if files else yard.store
+    verify_on(yard, source, version).raise_if_failed()
     if not files:
         return "uploaded before, as the mirror has it"
     return f"{len(files)} files, {sum(file.size for file in files):,} bytes, verified"
@@ -117,17 +114,9 @@ def _upload(yard: Yard, version: Version, report: Report) -> str:
 
 
 def _verify(yard: Yard, version: Version) -> str:
-    if _has_evidence(yard.ledger.state(), version, MIRROR_VERIFIED):
-        return "verified before, and what is published does not change"
     report = verify_on(yard, yard.store, version)
     report.raise_if_failed()
     return f"{len(report.steps)} checks passed"
-
-
-def _has_evidence(state: State, version: Version, name: str) -> bool:
-    entry = state.releases.get(version)
-    found = state.evidence.get(entry.release, {}).get(name) if entry is not None else None
-    return found is not None and found.passed
 
 
 def _register(yard: Yard, order: PublicationOrder) -> str:

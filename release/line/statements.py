@@ -6,6 +6,7 @@ from release.catalog.version import Version
 from release.digests import Digest
 from release.errors import InputError
 from release.ledger.chain import StatementSigner
+from release.ledger.entries import CLOCK_SKEW
 from release.line.yard import Yard
 from release.promotion.case import UnreadableCase, open_case
 from release.promotion.proposals import request as request_proposal
@@ -36,7 +37,8 @@ def ask_for(yard: Yard, author: StatementSigner, version: Version, channel: str,
             state.generation(channel),
             state.policy,
         )
-        if same and record.signer == author.fingerprint and now < asked.expires_at:
+        valid = asked.requested_at <= now + CLOCK_SKEW and now < asked.expires_at
+        if same and valid and record.signer == author.fingerprint:
             return record.digest
     request = new_request(
         state,

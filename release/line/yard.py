@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from release.bundle.assemble import FileSigner
 from release.catalog.naming import NamingScheme
@@ -16,6 +17,14 @@ from release.payload.profile import Profile
 from release.promotion.policy import Policy
 from release.signing.signer import DigestSigner
 from release.signing.trusted_keys import PayloadKey
+
+
+class DatedVerifier(DetachedVerifier, Protocol):
+    """Checks detached signatures, as of now or as of another time."""
+
+    def at(self, moment: datetime) -> DatedVerifier:
+        """The same keys, judged as they were at ``moment`` (aware, UTC)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +68,8 @@ class Yard:
     ledger: LedgerWriter
     statements: StatementVerifier
     clock: Callable[[], datetime]
-    image_signatures: DetachedVerifier
-    release_signatures: DetachedVerifier
+    image_signatures: DatedVerifier
+    release_signatures: DatedVerifier
     file_signer: FileSigner
     payload: PayloadTools
     pages: PagesOptions

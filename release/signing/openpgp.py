@@ -13,7 +13,7 @@ import shutil
 import socket
 import tempfile
 import weakref
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -343,41 +343,6 @@ class OpenPgpHome:
             return getattr(self._gpg, method)(*arguments, **options)
         except (OSError, ValueError) as error:
             raise ToolError(f"gpg {method}: {error}") from error
-
-
-class AllowListVerifier:
-    """Checks detached signatures of files: one keyring, one allow-list of primary fingerprints."""
-
-    def __init__(self, home: OpenPgpHome, allowed: Collection[str]) -> None:
-        """``home`` stays the caller's to close. Raises InputError for what is not a fingerprint."""
-        self._home = home
-        self._allowed = frozenset(check_fingerprint(fingerprint) for fingerprint in allowed)
-
-    def verify_file(self, data: Path, signature: Path) -> str:
-        """The primary fingerprint that signed. Raises as ``OpenPgpHome.verify_file``."""
-        return self._home.verify_file(data, signature, self._allowed).primary_fingerprint
-
-
-def verifier_from_keys(files: Sequence[Path]) -> tuple[OpenPgpHome, tuple[str, ...]]:
-    """A temporary keyring that holds the keys of these files and no others.
-
-    Returns:
-        The home, which the caller closes, and the primary fingerprints of all keys in the files.
-
-    Raises:
-        InputError: no files, an unreadable file, or one without usable keys.
-    """
-    if not files:
-        raise InputError("OpenPGP keys: expected at least one file, found none")
-    home = OpenPgpHome()
-    try:
-        found: list[str] = []
-        for path in files:
-            found += home.import_file(path)
-    except BaseException:
-        home.close()
-        raise
-    return home, tuple(dict.fromkeys(found))
 
 
 def _open_gpg(home: Path) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,16 @@ from flows.build_candidate import build_candidate
 from release.catalog.board import Board
 from release.catalog.version import Version
 from release.cli.main import run
-from release.errors import NotVerifiedError
-from release.line.promotion import _align_head, open_requests, run_round
+from release.errors import NotVerifiedError, RefusedError
+from release.ledger.kinds import EvidenceFound
+from release.line.promotion import _align_head, copy_to_channel, open_requests, run_round
+from release.line.sources import registered_release
 from release.line.steps import Job
 from release.mirror.directory import DirectoryStore
 from release.mirror.pointers import read_channel_pointer
+from release.promotion.proposals import evidence
 from release.signing.openpgp import OpenPgpHome
-from release.wiring import open_yard
+from release.wiring import open_yard, utc_now
 from tests.small_yard import BOARD, NEW, OLD, SmallYard, write_image_set
 
 NEWER = Version(4610, 0, 0)
@@ -248,3 +252,87 @@ def test_notes_are_fixed_when_a_candidate_is_ordered_and_may_be_edited_in_its_wo
     yard.publish(NEW)
     document = json.loads((yard.mirror / "releases" / str(NEW) / "release.json").read_bytes())
     assert document["notes"] == "Edited by hand\n"
+
+
+def test_a_pipeline_clock_that_was_wrong_once_stops_nobody(released_yard: SmallYard) -> None:
+    """An entry of a month ahead: people and pipeline go on with the right time."""
+    yard = released_yard
+    ahead = utc_now() + timedelta(days=30)
+    with open_yard(yard.settings) as opened:
+        release = opened.ledger.state().releases[NEW].release
+        found = EvidenceFound(release=release, name="tests-passed", passed=True)
+        opened.ledger.append(evidence(found), now=ahead)
+    request(yard, NEW, "alpha")
+    assert yard.humpyard("promote", "run") == 0
+    assert head(yard, "alpha") == str(NEW)
+
+
+def test_a_signature_that_got_lost_is_not_replaced_by_an_unverified_one(
+    released_yard: SmallYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Publishing again verifies what it would put there, registered or not."""
+    yard = released_yard
+    name = f"alpha/{BOARD}/{NEW}/flatcar_production_image.vmlinuz.DIGESTS.sig"
+    (yard.mirror / name).unlink()
+    staged = yard.root / "work" / str(NEW) / "staging" / name
+    staged.unlink()
+    staged.write_bytes(b"junk")
+    capsys.readouterr()
+    assert yard.humpyard("release", "publish", str(NEW)) == 1
+    assert "DIGESTS" in capsys.readouterr().err
+    assert not (yard.mirror / name).exists()
+
+
+def test_a_release_stays_verified_when_the_key_that_signed_its_images_expires(
+    small_yard: SmallYard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger says that all was right while the key was valid, and names every byte."""
+    yard = small_yard
+    created = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+    with OpenPgpHome() as home:
+        key = home.generate_key("Build", created=created, expires=datetime.now(UTC) + timedelta(seconds=40))
+        public = yard.root / "keys" / "build.asc"
+        public.write_bytes(home.export_public(key))
+        shutil.rmtree(yard.image_set(OLD))
+        write_image_set(yard.image_set(OLD), OLD, lambda data, sig: home.sign_file(data, sig, key))
+    settings = yard.settings.read_text()
+    start = settings.index("[image]")
+    section = settings[start : settings.index("[payload]")]
+    image = f'[image]\nkeys = ["keys/build.asc"]\nsigners = ["{key}"]\n\n'
+    yard.settings.write_text(settings.replace(section, image))
+    yard.publish(OLD)
+    request(yard, OLD, "alpha")
+    later = datetime.now(UTC) + timedelta(hours=1)
+
+    def in_an_hour(home: OpenPgpHome, *arguments: object, at: datetime | None = None) -> object:
+        return verify_file(home, *arguments, at=at or later)  # type: ignore[arg-type]
+
+    verify_file = OpenPgpHome.verify_file
+    monkeypatch.setattr(OpenPgpHome, "verify_file", in_an_hour)
+    assert yard.humpyard("promote", "run") == 0
+    assert head(yard, "alpha") == str(OLD)
+
+
+def test_what_is_copied_to_a_channel_is_read_back(released_yard: SmallYard) -> None:
+    """A store that gives other bytes under the second channel moves no pointer there."""
+    yard = released_yard
+    request(yard, NEW, "alpha")
+    assert yard.humpyard("promote", "run") == 0
+    with open_yard(yard.settings) as opened:
+        release, _ = registered_release(opened.store, opened.ledger.state(), NEW)
+        copy_to_channel(opened, release, "beta")
+        target = yard.mirror / "beta" / BOARD / str(NEW) / "version.txt.sig"
+        target.unlink()
+        target.write_bytes(b"other")
+        with pytest.raises(RefusedError, match=r"version\.txt\.sig"):
+            copy_to_channel(opened, release, "beta")
+
+
+def test_an_interrupted_init_is_completed_and_keeps_its_keys(tmp_path: Path) -> None:
+    command = ["init", str(tmp_path / "yard"), "--throw-away-keys"]
+    assert run(command) == 0
+    secret = (tmp_path / "yard" / "secret" / "pipeline.asc").read_bytes()
+    (tmp_path / "yard" / ".humpyard-init").touch()  # killed just before it was removed
+    assert run(command) == 0
+    assert run(command) == 1
+    assert (tmp_path / "yard" / "secret" / "pipeline.asc").read_bytes() == secret

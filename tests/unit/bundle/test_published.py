@@ -13,7 +13,8 @@ from release.bundle.release import Release
 from release.bundle.verify import Checks, Report, verify_release
 from release.mirror.directory import DirectoryStore
 from release.process import run
-from release.signing.openpgp import AllowListVerifier, OpenPgpHome, verifier_from_keys
+from release.signing.openpgp import OpenPgpHome
+from release.signing.verifying import AllowListVerifier, verifier_from_keys
 from tests.unit.bundle.samples import NEW, PRODUCT, fake_payload_check
 
 

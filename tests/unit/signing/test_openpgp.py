@@ -12,7 +12,8 @@ import pytest
 
 from release.errors import InputError, NotVerifiedError, RefusedError
 from release.process import run
-from release.signing.openpgp import AllowListVerifier, OpenPgpHome, verifier_from_keys
+from release.signing.openpgp import OpenPgpHome
+from release.signing.verifying import AllowListVerifier, verifier_from_keys
 from tests.openpgp_home import Keyring
 
 NOBODY = "0" * 40
