@@ -165,7 +165,7 @@ class Ledger:
         if chain is None:
             raise LedgerEmptyError(
                 f"{LEDGER_PREFIX}: no ledger here",
-                hint="start one with 'humpyard init'; if there was one, the store lost it",
+                hint="start one with 'humpyard ledger begin'; if there was one, the store lost it",
             )
         return chain
 

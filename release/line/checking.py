@@ -6,6 +6,7 @@ from datetime import datetime
 
 from release.bundle.verify import ReleaseSource, Report, verify_release
 from release.catalog.version import Version
+from release.errors import NotVerifiedError
 from release.ledger.state import State
 from release.line.verification import release_checks
 from release.line.yard import Yard
@@ -20,16 +21,30 @@ def verify_on(yard: Yard, source: ReleaseSource, version: Version) -> Report:
 
     Keys must be valid now; for a release that the ledger knows to have been verified, they must have
     been valid then. That is safe because the ledger names its digest, and so every byte of it.
+
+    Returns:
+        The report, in which every step passed.
+
+    Raises:
+        NotVerifiedError: a step failed, or it is not the release that is registered.
     """
-    at = verified_at(yard.ledger.state(), version)
+    state = yard.ledger.state()
+    at = verified_at(state, version)
     signatures, image_signatures = yard.release_signatures, yard.image_signatures
     if at is not None:
         signatures, image_signatures = signatures.at(at), image_signatures.at(at)
     checks = release_checks(signatures, image_signatures, yard.payload.keys, prove=False)
     with scratch_directory(yard.work) as scratch:
-        return verify_release(
+        report = verify_release(
             source, version, product=yard.product, checks=checks, scratch=scratch, naming=yard.naming
         )
+    report.raise_if_failed()
+    registered = state.releases.get(version)
+    if registered is not None and registered.release != report.digest:
+        raise NotVerifiedError(
+            f"release {version}: registered is {registered.release}, found {report.digest}"
+        )
+    return report
 
 
 def verified_at(state: State, version: Version) -> datetime | None:

@@ -13,7 +13,7 @@ from release.bundle.document import MAX_DOCUMENT, decode, digest, encode
 from release.bundle.layout import document_key
 from release.bundle.release import Release
 from release.catalog.version import Version
-from release.errors import InputError, RefusedError
+from release.errors import InputError, NotVerifiedError, RefusedError
 from release.ledger.kinds import EvidenceFound, ReleaseRegistered
 from release.line.checking import MIRROR_VERIFIED, verify_on
 from release.line.promotion import pointer_job
@@ -33,7 +33,7 @@ class PublicationOrder:
     """What to publish.
 
     ``offered_in`` is for history: channels that offered this release before the ledger began. They
-    point to it without a request, which the ledger allows only until the first request.
+    point to it without a request, which the ledger allows only before anything else is in it.
     """
 
     version: Version
@@ -45,8 +45,7 @@ def publication_job(yard: Yard, order: PublicationOrder) -> Job:
     return (
         Step("check-candidate", "check the candidate", lambda _: _check(yard, order)),
         Step("upload", "upload and read back", lambda report: _upload(yard, order.version, report)),
-        Step("verify-mirror", "verify the release on the mirror", lambda _: _verify(yard, order.version)),
-        Step("register", "record the release in the ledger", lambda _: _register(yard, order)),
+        Step("register", "verify the release on the mirror and record it", lambda _: _register(yard, order)),
         *(pointer_job(yard) if order.offered_in else ()),
     )
 
@@ -91,7 +90,7 @@ def _check(yard: Yard, order: PublicationOrder) -> str:
             " and publish again; else give the build a new version",
         )
     source = DirectoryStore(Workspace.of(yard.work, version).staging) if files else yard.store
-    verify_on(yard, source, version).raise_if_failed()
+    verify_on(yard, source, version)
     if not files:
         return "uploaded before, as the mirror has it"
     return f"{len(files)} files, {sum(file.size for file in files):,} bytes, verified"
@@ -113,15 +112,15 @@ def _upload(yard: Yard, version: Version, report: Report) -> str:
     return f"{len(result.uploaded)} uploaded ({result.uploaded_bytes:,} bytes), {len(result.kept)} were there"
 
 
-def _verify(yard: Yard, version: Version) -> str:
-    report = verify_on(yard, yard.store, version)
-    report.raise_if_failed()
-    return f"{len(report.steps)} checks passed"
-
-
 def _register(yard: Yard, order: PublicationOrder) -> str:
+    """One step, so that what is recorded is what was verified, whatever the mirror says next."""
+    report = verify_on(yard, yard.store, order.version)
     release, _ = _candidate(yard, order.version)
     release_digest = digest(encode(release))
+    if release_digest != report.digest:
+        raise NotVerifiedError(
+            f"release {order.version}: the mirror has {report.digest}, the candidate is {release_digest}"
+        )
     payloads = sum(len(board.payloads) for board in release.boards)
     found = (
         (PAYLOAD_PROVEN, f"{payloads} payloads applied and compared with their images"),
@@ -132,7 +131,7 @@ def _register(yard: Yard, order: PublicationOrder) -> str:
     for name, detail in found:
         checked = EvidenceFound(release=release_digest, name=name, passed=True, detail=detail)
         yard.ledger.append(evidence(checked), now=now)
-    return f"release digest {release_digest}"
+    return f"{len(report.steps)} checks passed, release digest {release_digest}"
 
 
 def _registered(order: PublicationOrder, release: Release) -> ReleaseRegistered:

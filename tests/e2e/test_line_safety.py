@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from flows.build_candidate import build_candidate
+from release import canonical
 from release.catalog.board import Board
 from release.catalog.version import Version
 from release.cli.main import run
 from release.errors import NotVerifiedError, RefusedError
 from release.ledger.kinds import EvidenceFound
+from release.line.checking import verify_on
 from release.line.promotion import _align_head, copy_to_channel, open_requests, run_round
 from release.line.sources import registered_release
 from release.line.steps import Job
@@ -336,3 +338,22 @@ def test_an_interrupted_init_is_completed_and_keeps_its_keys(tmp_path: Path) -> 
     assert run(command) == 0
     assert run(command) == 1
     assert (tmp_path / "yard" / "secret" / "pipeline.asc").read_bytes() == secret
+
+
+def test_a_signed_document_that_is_not_the_registered_one_is_refused(released_yard: SmallYard) -> None:
+    """Signed by the pipeline once is not enough: the ledger names one digest for a version."""
+    yard = released_yard
+    request(yard, NEW, "alpha")
+    folder = yard.mirror / "releases" / str(NEW)
+    other = json.loads((folder / "release.json").read_bytes())
+    other["notes"] = "Another candidate, signed and never registered\n"
+    with OpenPgpHome() as home:
+        (key,) = home.import_keys((yard.root / "secret" / "pipeline.asc").read_bytes())
+        for path in (folder / "release.json", folder / "release.json.sig"):
+            path.unlink()
+        (folder / "release.json").write_bytes(canonical.dump(other))
+        home.sign_file(folder / "release.json", folder / "release.json.sig", key)
+    with open_yard(yard.settings) as opened, pytest.raises(NotVerifiedError, match="registered is"):
+        verify_on(opened, opened.store, NEW)
+    assert yard.humpyard("promote", "run") == 1
+    assert head(yard, "alpha") == str(OLD)
