@@ -29,7 +29,7 @@ from release.errors import InputError
 from release.image.packages import Package
 
 SCHEMA_VERSION = schema.SCHEMA_VERSION
-"""The version of the document that is written and read."""
+"""The newest version of the document; every version from 1 on is read."""
 
 MAX_DOCUMENT = 16 << 20
 """Bytes. A release of two boards with 100 files and 10 payloads each is under 200 KiB."""
@@ -61,12 +61,17 @@ def decode(data: bytes) -> Release:
     _check_size(data)
     value = canonical.load(data, RELEASE_DOCUMENT, MAX_DOCUMENT)
     found = value.get("schema_version")
-    if type(found) is not int or found != SCHEMA_VERSION:
+    if type(found) is not int or not 1 <= found <= SCHEMA_VERSION:
         raise InputError(
-            f"{RELEASE_DOCUMENT}: schema_version: expected {SCHEMA_VERSION}, found {found!r}",
+            f"{RELEASE_DOCUMENT}: schema_version: expected 1 to {SCHEMA_VERSION}, found {found!r}",
             hint="the document was written by another version of humpyard; use that one or a newer one",
         )
     release = _release(_parse(value))
+    if found != _schema_version(release):
+        raise InputError(
+            f"{RELEASE_DOCUMENT}: schema_version: expected {_schema_version(release)}, found {found}",
+            hint="the lowest version that can say it is the one to use: 2 for system extensions, else 1",
+        )
     if canonical.dump(_release_value(release)) != data:
         raise InputError(
             f"{RELEASE_DOCUMENT}: not in canonical form (RFC 8785)",
@@ -166,6 +171,7 @@ def _payload(model: schema.PayloadModel, path: str) -> PayloadRecord:
     with _at(path):
         return PayloadRecord(
             artifact=_artifact(model.artifact),
+            extension=model.extension,
             source=None if model.source is None else Version.parse(model.source),
             source_image=None if model.source_image is None else _digest("sha256", model.source_image),
             profile=model.profile,
@@ -192,10 +198,17 @@ def _digest(algorithm: str, digits: str) -> Digest:
 # --- to the document ---
 
 
+def _schema_version(release: Release) -> int:
+    """The lowest version that can say it."""
+    payloads = (payload for board in release.boards for payload in board.payloads)
+    return 1 if all(payload.extension is None for payload in payloads) else 2
+
+
 def _release_value(release: Release) -> dict[str, Any]:
+    version = _schema_version(release)
     derives_from = release.lineage.derives_from
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": version,
         "product": release.product,
         "version": str(release.version),
         "channel": release.channel,
@@ -204,24 +217,26 @@ def _release_value(release: Release) -> dict[str, Any]:
             "kind": release.lineage.kind.value,
             "derives_from": None if derives_from is None else str(derives_from),
         },
-        "boards": [_board_value(entry) for entry in release.boards],
+        "boards": [_board_value(entry, version) for entry in release.boards],
         "notes": release.notes,
         "software": [{"name": entry.name, "version": entry.version} for entry in release.software],
     }
 
 
-def _board_value(entry: BoardRelease) -> dict[str, Any]:
+def _board_value(entry: BoardRelease, version: int) -> dict[str, Any]:
     return {
         "board": str(entry.board),
         "image": _measured_value(entry.image),
         "kernel": None if entry.kernel is None else _measured_value(entry.kernel),
         "files": [_artifact_value(artifact) for artifact in entry.files],
-        "payloads": [_payload_value(payload) for payload in entry.payloads],
+        "payloads": [_payload_value(payload, version) for payload in entry.payloads],
     }
 
 
-def _payload_value(payload: PayloadRecord) -> dict[str, Any]:
+def _payload_value(payload: PayloadRecord, version: int) -> dict[str, Any]:
+    since_2 = {"extension": payload.extension} if version >= 2 else {}
     return {
+        **since_2,
         "artifact": _artifact_value(payload.artifact),
         "source": None if payload.source is None else str(payload.source),
         "source_image": None if payload.source_image is None else payload.source_image.hex,

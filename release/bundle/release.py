@@ -47,6 +47,8 @@ class PayloadRecord:
 
     Attributes:
         artifact: the file, published under ``update/<board>/<version>/``.
+        extension: the system extension image that it makes, a file of the board; None when it makes
+            the board's partition.
         source: the version that must be on the machine; None for a full payload.
         source_image: SHA-256 of the raw partition of ``source``; None for a full payload.
         profile: the client profile whose rules the payload keeps.
@@ -57,6 +59,7 @@ class PayloadRecord:
     """
 
     artifact: Artifact
+    extension: str | None = None
     source: Version | None = None
     source_image: Digest | None = None
     profile: str
@@ -70,6 +73,8 @@ class PayloadRecord:
             raise InputError("source_image: expected for a delta payload, and only for one")
         if self.source_image is not None:
             _check_sha256("source_image", self.source_image)
+        if self.extension is not None and self.source is not None:
+            raise InputError("source: expected none for a system extension, which is always sent whole")
         if not _PROFILE.fullmatch(self.profile):
             raise InputError(f"profile: expected lower-case words joined by '-', found {self.profile!r}")
         if not 0 < self.metadata_size <= self.artifact.size:
@@ -92,11 +97,13 @@ class BoardRelease:
 
     Attributes:
         board: which one.
-        image: the raw partition that every payload turns a machine's partition into.
-        kernel: the kernel every payload installs; None when it installs none.
-        files: published under ``<channel>/<board>/<version>/``, sorted by name.
+        image: the raw partition that every payload turns a machine's partition into, but for those
+            that make system extensions.
+        kernel: the kernel these payloads install; None when they install none.
+        files: published under ``<channel>/<board>/<version>/``, sorted by name. System extension
+            images are among them.
         payloads: published under ``update/<board>/<version>/``; the full one first, then the
-            deltas by source version. At most one for each source.
+            deltas by source version, then system extensions by name. At most one for each.
     """
 
     board: Board
@@ -112,6 +119,14 @@ class BoardRelease:
         names = [payload.artifact.name for payload in self.payloads]
         _check_unique("payloads", names)
         _check_not_derived("payloads", names, _DERIVED_FROM_PAYLOAD)
+        files = {artifact.name for artifact in self.files}
+        for index, payload in enumerate(self.payloads):
+            if payload.extension is not None and payload.extension not in files:
+                raise InputError(f"payloads[{index}]: {payload.extension}: expected among the board's files")
+
+    def extension(self, payload: PayloadRecord) -> Artifact | None:
+        """The system extension image that ``payload`` makes; None when it makes the partition."""
+        return next((file for file in self.files if file.name == payload.extension), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,10 +179,12 @@ class Release:
         raise InputError(f"release {self.version}: nothing for board {board}; it covers {known}")
 
 
-def payload_order(payload: PayloadRecord) -> tuple[int, int, int]:
-    """Sort key: the full payload first, then by source version."""
-    source = payload.source
-    return (-1, -1, -1) if source is None else (source.major, source.branch, source.patch)
+def payload_order(payload: PayloadRecord) -> tuple[int, tuple[int, ...], str]:
+    """Sort key: the full payload first, then deltas by source version, then extensions by name."""
+    source, extension = payload.source, payload.extension
+    if extension is not None:
+        return 2, (), extension
+    return (0, (), "") if source is None else (1, (source.major, source.branch, source.patch), "")
 
 
 def _check_sha256(where: str, digest: Digest) -> None:
@@ -176,7 +193,7 @@ def _check_sha256(where: str, digest: Digest) -> None:
 
 
 def _check_ascending(
-    where: str, keys: list[str] | list[tuple[int, int, int]] | list[Board] | list[Package]
+    where: str, keys: list[str] | list[tuple[int, tuple[int, ...], str]] | list[Board] | list[Package]
 ) -> None:
     for index in range(1, len(keys)):
         if not keys[index - 1] < keys[index]:  # type: ignore[operator]  # one type per list

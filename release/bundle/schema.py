@@ -19,8 +19,9 @@ from release.catalog.channel import Channel
 from release.catalog.version import Version
 from release.errors import InputError
 
-SCHEMA_VERSION = 1
-"""The version this program writes, and the only one it reads."""
+SCHEMA_VERSION = 2
+"""The newest version. 2 added ``extension`` to payloads. Versions from 1 on are read, and a release is
+written in the lowest one that can say it: without system extensions, in version 1."""
 
 MAX_INTEGER = (1 << 53) - 1
 """The largest integer that JSON readers agree about (RFC 8785 §3.2.2.3, ECMAScript numbers)."""
@@ -91,6 +92,10 @@ class PayloadModel(_Model):
     """An update payload (CrAU version 1)."""
 
     artifact: ArtifactModel
+    extension: Annotated[
+        FileName | None,
+        Field(description="the file of the board that it makes; null or not there: the partition"),
+    ] = None
     source: Annotated[VersionText | None, Field(description="null: a full payload")]
     source_image: Annotated[
         Sha256 | None, Field(description="SHA-256 of the raw partition the delta needs; null: full")
@@ -138,7 +143,7 @@ class PackageModel(_Model):
 class ReleaseModel(_Model):
     """Everything one version of an image-based Linux ships. Its bytes are canonical (RFC 8785)."""
 
-    schema_version: Literal[1]
+    schema_version: Annotated[Literal[1, 2], Field(description="2 if a payload makes an extension")]
     product: Line
     version: VersionText
     channel: Annotated[ChannelText, Field(description="the channel it was built for")]

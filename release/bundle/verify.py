@@ -33,8 +33,8 @@ TITLES = {
     4: "every file is signed, by the pipeline or, of image sets, by the build",
     5: "DIGESTS and checksums agree with release.json and are signed by the pipeline",
     6: "payloads are signed by a trusted key and keep the rules of their client profile",
-    7: "every board has a full payload; payloads are named by their source, signed and proven",
-    8: "full payloads, applied, give the recorded image",
+    7: "every board has a full payload; payloads are named by what they need or make, signed and proven",
+    8: "full payloads, applied, give the recorded images",
 }
 """The steps of ``verify_release``, in order."""
 
@@ -68,7 +68,7 @@ class Checks:
         image_signatures: the same by the build system's keys. Files of image sets may be signed by
             either; nothing else may be signed by these.
         payload: the payload's own RSA signatures by a trusted key, the rules of the profile its
-            record names, and that it makes the board's image.
+            record names, and that it makes the board's image, or the system extension it is for.
         prove: applies a full payload and compares the outcome; None leaves step 8 out.
     """
 
@@ -133,9 +133,10 @@ def verify_release(
        may be signed by the build system instead: ``checks.image_signatures``.
     5. DIGESTS and checksum files say what ``release.json`` says, and are signed by the pipeline.
     6. Every payload passes ``checks.payload``: RSA signatures, client profile, image.
-    7. Every board has a full payload; payloads are called by their source; each is recorded as
-       signed and proven.
-    8. If ``checks.prove`` is given: every full payload, applied, gives the recorded image.
+    7. Every board has a full payload; payloads are called by their source or by their system
+       extension; each is recorded as signed and proven.
+    8. If ``checks.prove`` is given: every full payload, applied, gives the recorded image; so does
+       that of every system extension.
 
     When step 1 or 2 fails, nothing after it can be believed: the other steps count as failed.
 
@@ -265,18 +266,25 @@ class _Run:
     def board(self, board: BoardRelease) -> None:
         """Step 7 for one board."""
         with self.findings.checking(7, str(board.board)):  # (7)
-            if not any(payload.source is None for payload in board.payloads):
+            if not any(payload.source is None and payload.extension is None for payload in board.payloads):
                 raise NotVerifiedError("expected a full payload, found none")
         for payload in board.payloads:
-            source, name = payload.source, payload.artifact.name
+            name = payload.artifact.name
             with self.findings.checking(7, f"{board.board}: {name}"):
-                expected = self.naming.full_payload if source is None else self.naming.delta_payload(source)
+                expected = self._name_of(payload)
                 if name != expected:
                     raise NotVerifiedError(f"expected the name {expected}")
                 if not payload.signatures:
                     raise NotVerifiedError("expected payload signatures, none is recorded")
                 if not payload.proven:
                     raise NotVerifiedError("recorded as not proven")
+
+    def _name_of(self, payload: PayloadRecord) -> str:
+        if payload.extension is not None:
+            return self.naming.extension_payload(payload.extension)
+        if payload.source is not None:
+            return self.naming.delta_payload(payload.source)
+        return self.naming.full_payload
 
     def _file(self, item: Shipped, path: Path) -> None:
         with self.findings.checking(4, item.key):  # (4)

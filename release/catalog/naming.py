@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from release.catalog.board import Board
 from release.catalog.version import Version
+from release.errors import InputError
+
+_PATTERN = re.compile(r"[A-Za-z0-9*?._+-]+\.[A-Za-z0-9]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +24,22 @@ class NamingScheme:
     version_field: str = "FLATCAR_VERSION"
     packages: str = "flatcar_production_image_packages.txt"
     contents: str = "flatcar_production_image_contents.txt"
+    extensions: tuple[str, ...] = ("flatcar-*.raw", "oem-*.raw")
+    """Patterns (``*`` and ``?``) of system extension images; each that is there gets a payload."""
     payload_stem: str = "flatcar_production_update"
     signature_suffix: str = ".sig"
     digests_suffix: str = ".DIGESTS"
+
+    def __post_init__(self) -> None:
+        for pattern in self.extensions:
+            if not _PATTERN.fullmatch(pattern):
+                raise InputError(
+                    f"naming.extensions: {pattern!r}: expected a file name with * and ? and a plain suffix",
+                    hint='for example "oem-*.raw"',
+                )
+        taken = [name for name in self.required if self.is_extension(name)]
+        if taken:
+            raise InputError(f"naming.extensions: {', '.join(taken)}: matches, and is no system extension")
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -37,6 +54,17 @@ class NamingScheme:
     def delta_payload(self, source: Version) -> str:
         """The delta payload that needs exactly ``source`` on the machine."""
         return f"{self.payload_stem}-from-{source}.gz"
+
+    def is_extension(self, name: str) -> bool:
+        """Whether a file of an image set is a system extension image."""
+        return any(fnmatchcase(name, pattern) for pattern in self.extensions)
+
+    def extension_payload(self, name: str) -> str:
+        """The payload that makes the extension image ``name``: ``oem-azure.raw`` is ``oem-azure.gz``.
+
+        Clients ask for it by this name, beside the full payload.
+        """
+        return f"{name.rpartition('.')[0]}.gz"
 
 
 RELEASE_DOCUMENT = "release.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 from dataclasses import dataclass, field
@@ -51,12 +52,24 @@ def board_inputs(folder: Path, board: Board) -> BoardInputs:
     )
 
 
-def _built(path: Path, name: str, source: Version | None) -> BuiltPayload:
+def with_extension(inputs: BoardInputs, name: str) -> BoardInputs:
+    """The same inputs and a system extension ``name``, ``oem-azure`` say, with its payload."""
+    folder = inputs.files[0].path.parent
+    image, payload = folder / f"{name}.raw", folder.parent / "payloads" / name
+    image.write_bytes(f"extension {name} {inputs.board}".encode())
+    payload.write_bytes(f"{name}.raw payload {inputs.board}".encode())
+    file = ImageFile(path=image, artifact=measure(image))
+    built = _built(payload, f"{name}.gz", None, extension=image.name)
+    return dataclasses.replace(inputs, files=(*inputs.files, file), payloads=(built, *inputs.payloads))
+
+
+def _built(path: Path, name: str, source: Version | None, extension: str | None = None) -> BuiltPayload:
     record = PayloadRecord(
         artifact=measure(path, name),
+        extension=extension,
         source=source,
         source_image=None if source is None else Digest.sha256(b"old image"),
-        profile="flatcar",
+        profile="flatcar" if extension is None else "replace-only",
         metadata_size=8,
         operations={"MOVE": 3, "REPLACE_BZ": 14},
         signatures=KEYS,
@@ -136,7 +149,8 @@ class FakeMirror:
 
 
 def fake_payload_check(path: Path, record: PayloadRecord, board: BoardRelease) -> None:
-    """Takes the payloads of ``board_inputs``, recorded under the profile ``flatcar``."""
-    kind = "full" if record.source is None else "delta"
-    if path.read_bytes() != f"{kind} payload {board.board}".encode() or record.profile != "flatcar":
+    """Takes the payloads of ``board_inputs``, recorded under the profile of their clients."""
+    kind = record.extension or ("full" if record.source is None else "delta")
+    profile = "flatcar" if record.extension is None else "replace-only"
+    if path.read_bytes() != f"{kind} payload {board.board}".encode() or record.profile != profile:
         raise NotVerifiedError(f"{path.name}: no trusted key signed this payload")

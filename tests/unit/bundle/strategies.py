@@ -42,11 +42,13 @@ def artifacts(draw: st.DrawFn, smallest: int = 0) -> Artifact:
 
 
 @st.composite
-def _payloads(draw: st.DrawFn) -> PayloadRecord:
+def _payloads(draw: st.DrawFn, files: list[str]) -> PayloadRecord:
     artifact = draw(artifacts(smallest=1))
-    source = draw(st.none() | versions)
+    extension = draw(st.none() | st.sampled_from(files)) if files else None
+    source = None if extension else draw(st.none() | versions)
     return PayloadRecord(
         artifact=artifact,
+        extension=extension,
         source=source,
         source_image=None if source is None else draw(_sha256),
         profile=draw(_profiles),
@@ -62,9 +64,9 @@ def _boards(draw: st.DrawFn) -> BoardRelease:
     files = draw(st.lists(artifacts(), max_size=3, unique_by=lambda artifact: artifact.name))
     payloads = draw(
         st.lists(
-            _payloads(),
+            _payloads([artifact.name for artifact in files]),
             max_size=3,
-            unique_by=(lambda record: record.source, lambda record: record.artifact.name),
+            unique_by=(payload_order, lambda record: record.artifact.name),
         )
     )
     return BoardRelease(

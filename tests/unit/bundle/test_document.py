@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from release.bundle.assemble import BoardInputs
 from release.bundle.document import MAX_DOCUMENT, SCHEMA_VERSION, decode, digest, encode, json_schema
 from release.bundle.release import Release
 from release.canonical import dump
@@ -22,7 +23,7 @@ from release.catalog.lineage import Lineage
 from release.digests import Digest
 from release.errors import InputError
 from release.image.packages import Package
-from tests.unit.bundle.samples import NEW, OLD
+from tests.unit.bundle.samples import NEW, OLD, release_of, with_extension
 from tests.unit.bundle.strategies import releases
 
 quick = settings(max_examples=60, deadline=None, derandomize=True)
@@ -84,7 +85,7 @@ def test_the_digest_is_the_sha256_of_the_bytes(release: Release) -> None:
 
 def test_the_document_says_the_schema_version_and_plain_values(release: Release) -> None:
     value = json.loads(encode(release))
-    assert value["schema_version"] == SCHEMA_VERSION == 1
+    assert value["schema_version"] == 1
     assert value["version"] == "4593.2.0"
     assert value["created"] == "2026-08-13T15:48:35Z"
     assert value["lineage"] == {"kind": "rebuild", "derives_from": "4593.1.0"}
@@ -93,6 +94,43 @@ def test_the_document_says_the_schema_version_and_plain_values(release: Release)
     assert delta["source"] == "4593.1.0"
     assert delta["artifact"]["sha256"] == release.boards[0].payloads[1].artifact.sha256.hex
     assert delta["operations"] == {"MOVE": 3, "REPLACE_BZ": 14}
+
+
+def test_a_release_with_system_extensions_is_written_in_version_2(
+    inputs: tuple[BoardInputs, ...],
+) -> None:
+    """Who knows version 1 only can still read every release without extensions."""
+    release = release_of((with_extension(inputs[0], "oem-azure"), inputs[1]))
+    value = json.loads(encode(release))
+    assert value["schema_version"] == SCHEMA_VERSION == 2
+    made = [[payload["extension"] for payload in board["payloads"]] for board in value["boards"]]
+    assert made == [[None, None, "oem-azure.raw"], [None, None]]
+    assert value["boards"][0]["payloads"][2]["profile"] == "replace-only"
+    assert decode(encode(release)) == release
+
+
+@pytest.mark.parametrize(("extended", "expected"), [(True, 2), (False, 1)])
+def test_a_release_has_one_schema_version_only(
+    inputs: tuple[BoardInputs, ...], *, extended: bool, expected: int
+) -> None:
+    first = with_extension(inputs[0], "oem-azure") if extended else inputs[0]
+    value = json.loads(encode(release_of((first, inputs[1])))) | {"schema_version": 3 - expected}
+    with pytest.raises(InputError, match=f"schema_version: expected {expected}, found {3 - expected}"):
+        decode(dump(value))
+
+
+def test_a_system_extension_is_a_file_of_its_board_and_never_a_delta(
+    inputs: tuple[BoardInputs, ...],
+) -> None:
+    board = release_of((with_extension(inputs[0], "oem-azure"), inputs[1])).boards[0]
+    assert board.extension(board.payloads[0]) is None
+    image = board.extension(board.payloads[2])
+    assert image is not None
+    assert image.name == "oem-azure.raw"
+    with pytest.raises(InputError, match=r"payloads\[2\]: oem-azure\.raw: expected among the board's files"):
+        dataclasses.replace(board, files=board.files[:1])
+    with pytest.raises(InputError, match="source: expected none for a system extension"):
+        dataclasses.replace(board.payloads[2], source=OLD, source_image=image.sha256)
 
 
 @pytest.mark.parametrize("reshape", [lambda data: data + b"\n", lambda data: data.replace(b":", b": ", 1)])
@@ -104,10 +142,10 @@ def test_another_form_of_the_same_value_is_refused(
     assert caught.value.hint is not None
 
 
-@pytest.mark.parametrize("version", [2, 0, "1", None, True, 1.5])
+@pytest.mark.parametrize("version", [SCHEMA_VERSION + 1, 0, "1", None, True, 1.5])
 def test_another_schema_version_is_refused_with_a_hint(release: Release, version: object) -> None:
     value = json.loads(encode(release)) | {"schema_version": version}
-    with pytest.raises(InputError, match=r"schema_version: expected 1, found") as caught:
+    with pytest.raises(InputError, match=r"schema_version: expected 1 to 2, found") as caught:
         decode(dump(value))
     assert caught.value.hint is not None
     assert "another version of humpyard" in caught.value.hint

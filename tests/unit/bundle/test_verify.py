@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import pytest
 
+from release.bundle.assemble import BoardInputs, stage
 from release.bundle.document import digest, encode
 from release.bundle.release import BoardRelease, PayloadRecord, Release
 from release.bundle.verify import TITLES, Checks, Report, verify_release
@@ -22,6 +23,8 @@ from tests.unit.bundle.samples import (
     FakeSigner,
     FakeVerifier,
     fake_payload_check,
+    release_of,
+    with_extension,
 )
 
 IMAGE = "stable/amd64-usr/4593.2.0/"
@@ -305,6 +308,33 @@ def test_a_board_without_a_sound_set_of_payloads_fails_step_7(
         failed = _failed(verify())
         assert set(failed) == {7}
         assert message in failed[7]
+
+
+def test_system_extensions_are_checked_named_and_proven_like_full_payloads(
+    verify: Callable[..., Report], inputs: tuple[BoardInputs, ...], tmp_path: Path
+) -> None:
+    extended = tuple(with_extension(entry, "oem-azure") for entry in inputs)
+    release = release_of(extended)
+    mirror = FakeMirror.of(stage(release, extended, tmp_path / "extended", FakeSigner()))
+    proven: list[str] = []
+
+    def prove(path: Path, _record: PayloadRecord, _board: BoardRelease) -> None:
+        proven.append(path.name)
+
+    assert verify(mirror, prove=prove).ok
+    assert proven == ["flatcar_production_update.gz", "oem-azure.gz"] * 2
+    assert f"{UPDATE}oem-azure.gz.sha256" in mirror.objects
+
+    first, second = release.boards
+    wrong = dataclasses.replace(
+        first.payloads[2], artifact=dataclasses.replace(first.payloads[2].artifact, name="oem-azur.gz")
+    )
+    changed = dataclasses.replace(first, payloads=(*first.payloads[:2], wrong))
+    _resign(mirror, DOCUMENT, encode(dataclasses.replace(release, boards=(changed, second))), tmp_path)
+    assert "expected the name oem-azure.gz" in _failed(verify(mirror))[7]
+    changed = dataclasses.replace(first, payloads=first.payloads[2:])
+    _resign(mirror, DOCUMENT, encode(dataclasses.replace(release, boards=(changed, second))), tmp_path)
+    assert "amd64-usr: expected a full payload, found none" in _failed(verify(mirror))[7]
 
 
 def test_a_release_of_nothing_passes_nothing(

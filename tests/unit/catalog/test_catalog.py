@@ -123,6 +123,31 @@ def test_the_mirror_layout_is_the_one_installers_know() -> None:
     assert naming.update_image in naming.required
 
 
+def test_system_extensions_are_known_by_their_names() -> None:
+    naming = NamingScheme()
+    assert naming.is_extension("flatcar-python.raw")
+    assert naming.is_extension("oem-azure.raw")
+    for other in (
+        "flatcar_production_update.bin.bz2",
+        "oem-azure.raw.sig",
+        "oem-azure_packages.txt",
+        "x.raw",
+    ):
+        assert not naming.is_extension(other)
+    assert naming.extension_payload("oem-azure.raw") == "oem-azure.gz"
+    assert (
+        NamingScheme(extensions=("ext-?.sysext.img",)).extension_payload("ext-1.sysext.img")
+        == "ext-1.sysext.gz"
+    )
+    assert not NamingScheme(extensions=()).is_extension("oem-azure.raw")
+
+
+@pytest.mark.parametrize("pattern", ["oem-*", "../x.raw", "a b.raw", "", "*.txt", "flatcar_production_*.bz2"])
+def test_a_pattern_that_could_be_no_extensions_is_refused(pattern: str) -> None:
+    with pytest.raises(InputError, match=r"naming\.extensions: "):
+        NamingScheme(extensions=(pattern,))
+
+
 @given(st.integers(min_value=0, max_value=99_999_999))
 def test_ledger_keys_read_back(sequence: int) -> None:
     assert ledger_sequence(ledger_key(sequence)) == sequence
