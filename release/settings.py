@@ -65,6 +65,8 @@ class PayloadSettings(_Section):
     keys: tuple[Path, ...] = ()
     """Their public halves (SPKI PEM), in the same order. A signature must verify with its own."""
     workers: int = Field(default=2, ge=1, le=256)
+    delta_threshold: float = Field(default=0.7, gt=0, le=1)
+    """A delta is shipped if it is at most this part of the full payload; a larger one does not pay."""
 
 
 class OpenPgpSettings(_Section):

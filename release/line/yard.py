@@ -33,11 +33,13 @@ class PayloadTools:
 
     ``keys`` are the public halves in slot order: they tell building how much room signatures need, and
     verifying whom to believe. ``open_signers`` opens the private keys, in the same order, at the moment
-    of use; building never calls it.
+    of use; building never calls it. A delta larger than ``delta_threshold`` (above 0, up to 1) times
+    the full payload is not shipped.
     """
 
     profile: Profile
     workers: int
+    delta_threshold: float
     keys: tuple[PayloadKey, ...]
     open_signers: Callable[[], Sequence[DigestSigner]]
 

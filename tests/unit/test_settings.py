@@ -46,11 +46,30 @@ def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytes
         ('product = "X"\n[store]\nurll = "x"', r"store\.urll"),
         ('product = "X"\n[image]\nsigners = ["ABCD"]', "40 upper-case hexadecimal digits"),
         ('product = "X"\n[payload]\nworkers = 0', r"payload\.workers"),
+        ('product = "X"\n[payload]\ndelta_threshold = 0', r"payload\.delta_threshold"),
+        ('product = "X"\n[payload]\ndelta_threshold = 1.01', r"payload\.delta_threshold"),
+        ('product = "X"\n[payload]\ndelta_threshold = nan', r"payload\.delta_threshold"),
+        ('product = "X"\n[naming]\nextensions = ["*.txt"]', r"naming\.extensions"),
     ],
 )
 def test_wrong_settings_are_refused_with_their_place(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load_settings(settings_file(tmp_path, text))
+
+
+def test_a_delta_is_shipped_up_to_seven_tenths_of_the_full_payload_unless_said_otherwise(
+    tmp_path: Path,
+) -> None:
+    assert load_settings(settings_file(tmp_path, 'product = "X"')).payload.delta_threshold == 0.7
+    settings, _ = lay_out(tmp_path / "yard", "X", throw_away_keys=False)
+    assert load_settings(settings).payload.delta_threshold == 0.7
+
+
+def test_what_system_extensions_are_called_is_a_setting(tmp_path: Path) -> None:
+    text = 'product = "X"\n[naming]\nextensions = ["ext-*.img"]'
+    naming = load_settings(settings_file(tmp_path, text)).naming
+    assert naming.extensions == ("ext-*.img",)
+    assert naming.is_extension("ext-1.img")
 
 
 def test_no_settings_say_how_to_make_some(tmp_path: Path) -> None:
