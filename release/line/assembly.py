@@ -25,9 +25,10 @@ from release.image.image_set import ImageSet
 from release.image.packages import Package, major_software, read_packages
 from release.line.proving import PlannedPayload, Target, is_proven
 from release.line.workspace import BoardSpace, Workspace
-from release.line.yard import PayloadTools, Yard
+from release.line.yard import Yard
 from release.payload.reader import count_operations, open_payload
 from release.signing.payload_signature import verify_payload
+from release.signing.trusted_keys import PayloadKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ class BoardPart:
     """One board's part of a candidate.
 
     ``artifacts`` are the image set's files as they were when their signatures were verified;
-    ``target`` is what the payloads make.
+    ``target`` is what the payloads make of a machine's partition; ``payloads`` are those to ship.
     """
 
     image_set: ImageSet
@@ -91,7 +92,7 @@ def _board_inputs(yard: Yard, space: BoardSpace, part: BoardPart) -> BoardInputs
             for name, artifact in part.artifacts.items()
         ),
         payloads=tuple(
-            BuiltPayload(path=space.payload(plan.name), record=_record(yard.payload, space, plan))
+            BuiltPayload(path=space.payload(plan.name), record=_record(yard.payload.keys, space, plan))
             for plan in part.payloads
         ),
     )
@@ -107,18 +108,19 @@ def _measured(path: Path, expected: Digest) -> Measured:
     return Measured.from_digests(measured)
 
 
-def _record(tools: PayloadTools, space: BoardSpace, plan: PlannedPayload) -> PayloadRecord:
+def _record(keys: Sequence[PayloadKey], space: BoardSpace, plan: PlannedPayload) -> PayloadRecord:
     path = space.payload(plan.name)
     artifact = measure(path)
     if not is_proven(space, plan, artifact.sha256):
         raise NotVerifiedError(f"{path}: was not proven by applying it", hint="run the whole job again")
-    slots = verify_payload(path, tools.keys, tools.profile)
+    slots = verify_payload(path, keys, plan.profile)
     with open_payload(path) as payload:
         return PayloadRecord(
             artifact=artifact,
+            extension=plan.extension,
             source=plan.source,
             source_image=None if plan.origin is None else plan.origin.image,
-            profile=tools.profile.name,
+            profile=plan.profile.name,
             metadata_size=payload.metadata_size,
             operations=count_operations(payload.manifest),
             signatures=tuple(slot.key.fingerprint for slot in slots if slot.key is not None),

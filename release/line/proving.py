@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from release.catalog.version import Version
 from release.digests import Digest, hash_file
 from release.errors import NotVerifiedError
 from release.line.workspace import BoardSpace, read_record, write_record
-from release.line.yard import PayloadTools
 from release.payload.apply import apply_payload
 from release.payload.check import check_payload
 from release.payload.operations import Info, ProcedureType
@@ -18,11 +18,12 @@ from release.payload.profile import Profile
 from release.payload.reader import open_payload
 from release.scratch import scratch_directory
 from release.signing.payload_signature import verify_payload
+from release.signing.trusted_keys import PayloadKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a payload must make of a machine: SHA-256 of the raw partition, and of the kernel."""
+    """What a payload must make: SHA-256 of the raw partition or extension image, and of the kernel."""
 
     image: Digest
     kernel: Digest | None
@@ -34,21 +35,21 @@ class Target:
                 raise NotVerifiedError(f"{where}: expected {what} {expected}, found {found}")
 
 
-def verify(payload: Path, tools: PayloadTools, target: Target) -> None:
+def verify(payload: Path, keys: Sequence[PayloadKey], profile: Profile, target: Target) -> None:
     """Check a signed payload with public keys only.
 
-    1. Every configured key verifies a signature, and the one clients look at is among them.
+    1. Every one of ``keys`` verifies a signature, and the one clients look at is among them.
     2. The rules of the format and of the client profile hold.
     3. It says that it makes the image and the kernel that were verified.
 
     Raises NotVerifiedError or InputError that says which does not hold.
     """
-    slots = verify_payload(payload, tools.keys, tools.profile)  # (1)
+    slots = verify_payload(payload, keys, profile)  # (1)
     verified = {slot.key.fingerprint for slot in slots if slot.key is not None}
-    missing = [str(key) for key in tools.keys if key.fingerprint not in verified]
+    missing = [str(key) for key in keys if key.fingerprint not in verified]
     if missing:
         raise NotVerifiedError(f"{payload}: no signature by {', '.join(missing)}")
-    check_payload(payload, tools.profile)  # (2)
+    check_payload(payload, profile)  # (2)
     check_target(payload, target)  # (3)
 
 
@@ -72,13 +73,16 @@ def _stated(info: Info | None) -> Digest | None:
 class PlannedPayload:
     """A payload of a candidate: its name, what it makes, and for a delta what it starts from.
 
-    ``origin`` is the image and the kernel of ``source`` as that release was registered.
+    ``origin`` is the image and the kernel of ``source`` as that release was registered. ``profile`` is
+    that of the clients it is for. ``extension`` names the system extension image that it makes.
     """
 
     name: str
     target: Target
+    profile: Profile
     source: Version | None = None
     origin: Target | None = None
+    extension: str | None = None
 
     def proof(self, payload: Digest) -> dict[str, Json]:
         """What the record of a proof says: which bytes, from what, to what."""
@@ -92,7 +96,7 @@ class PlannedPayload:
         }
 
 
-def prove(space: BoardSpace, plan: PlannedPayload, profile: Profile) -> str:
+def prove(space: BoardSpace, plan: PlannedPayload) -> str:
     """Apply a payload, a full one onto nothing, a delta onto the released image, and compare.
 
     The proof is remembered for exactly these bytes, this origin and this target.
@@ -109,7 +113,12 @@ def prove(space: BoardSpace, plan: PlannedPayload, profile: Profile) -> str:
         out = folder / "image"
         kernel_out = None if plan.target.kernel is None else folder / "kernel"
         apply_payload(
-            payload, out, source=old_image, old_kernel=old_kernel, kernel_out=kernel_out, profile=profile
+            payload,
+            out,
+            source=old_image,
+            old_kernel=old_kernel,
+            kernel_out=kernel_out,
+            profile=plan.profile,
         )
         kernel = None if kernel_out is None else hash_file(kernel_out).sha256
         plan.target.check(hash_file(out).sha256, kernel, f"{payload}: applied")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from release.bundle.release import BoardRelease, PayloadRecord
 from release.bundle.verify import Checks
+from release.errors import NotVerifiedError
 from release.image.image_set import DetachedVerifier
 from release.line.proving import Target, check_target
 from release.payload.apply import apply_payload
 from release.payload.check import check_payload
-from release.payload.profile import get_profile
+from release.payload.profile import REPLACE_ONLY, get_profile
 from release.signing.payload_signature import verify_payload
 from release.signing.trusted_keys import PayloadKey
 
@@ -35,9 +36,14 @@ def release_checks(
 
     def payload(path: Path, record: PayloadRecord, board: BoardRelease) -> None:
         profile = get_profile(record.profile)
+        if record.extension is not None and profile != REPLACE_ONLY:
+            raise NotVerifiedError(
+                f"{record.artifact.name}: system extensions are unpacked by {REPLACE_ONLY.name} clients,"
+                f" found profile {profile.name}"
+            )
         verify_payload(path, keys, profile)
         check_payload(path, profile)
-        check_target(path, _target(board))
+        check_target(path, _target(board, record))
 
     return Checks(
         signatures=signatures,
@@ -47,7 +53,11 @@ def release_checks(
     )
 
 
-def _target(board: BoardRelease) -> Target:
+def _target(board: BoardRelease, record: PayloadRecord) -> Target:
+    """What a payload of the board must make."""
+    extension = board.extension(record)
+    if extension is not None:
+        return Target(image=extension.sha256, kernel=None)
     return Target(image=board.image.sha256, kernel=board.kernel.sha256 if board.kernel else None)
 
 
@@ -55,4 +65,4 @@ def _prove(path: Path, record: PayloadRecord, board: BoardRelease) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="prove-") as folder:
         applied = apply_payload(path, Path(folder, "image"), profile=get_profile(record.profile))
     kernel = None if applied.kernel is None else applied.kernel.sha256
-    _target(board).check(applied.image.sha256, kernel, f"{record.artifact.name}: applied")
+    _target(board, record).check(applied.image.sha256, kernel, f"{record.artifact.name}: applied")

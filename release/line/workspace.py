@@ -56,6 +56,10 @@ class BoardSpace:
         """The same payload, signed."""
         return self.root / "payloads" / name
 
+    def built(self, name: str) -> Path | None:
+        """A payload that was built, signed or not yet; the size is the same. None when there is none."""
+        return next((path for path in (self.payload(name), self.unsigned(name)) if path.is_file()), None)
+
     def proof(self, name: str) -> Path:
         """Record: which bytes were applied, and what came out."""
         return self.root / "proofs" / f"{name}.json"
