@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from release.canonical import Json
 from release.catalog.board import Board
 from release.catalog.lineage import Lineage
 from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, version_of
@@ -50,6 +51,9 @@ def build(
 ) -> None:
     """Verify image sets, build, sign, verify and prove their payloads, and assemble the release.
 
+    System extensions in an image set get payloads, too. A delta that is hardly smaller than the full
+    payload (payload.delta_threshold in the settings) is not shipped; its step says so.
+
     Killed or failed, run the same command again: it goes on where it was. Nothing is published.
     """
     order = CandidateOrder(
@@ -61,10 +65,12 @@ def build(
         lineage=Lineage.from_origin(None if derives_from is None else version_of(derives_from)),
     )
     with open_yard(settings, secrets=ask) as yard:
-        outcome = work(candidate_job(yard, order))
+        job = candidate_job(yard, order)
+        outcome = work(job)
         staging = Workspace.of(yard.work, order.version).staging
     if as_json:
-        emit({"version": version, "staging": str(staging), "outcome": outcome[-1]})
+        steps: dict[str, Json] = {step.name: line for step, line in zip(job, outcome, strict=True)}
+        emit({"version": version, "staging": str(staging), "outcome": outcome[-1], "steps": steps})
         return
     say(f"candidate {version} is in {staging}: {outcome[-1]}")
     say(f"next: humpyard release publish {version}")
