@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import BinaryIO
 
 from release.atomic import replacing
-from release.digests import FileDigests, HashingWriter, chunks
+from release.digests import FileDigests
 from release.errors import InputError, storage_errors
-from release.payload import blobs, bsdiff, structure
-from release.payload.check import check_manifest
+from release.payload import structure
+from release.payload.check import check_manifest, check_part
 from release.payload.extents import block_count
-from release.payload.operations import OperationType, ProcedureType
+from release.payload.making import PARTITION, Making, Meter, Progress, needs_source
+from release.payload.operations import ProcedureType
 from release.payload.profile import Profile
 from release.payload.reader import Payload, count_operations, open_payload
-from release.payload.rules import PayloadFormatError, Rule
-from release.payload.structure import Part, Step, blocks_of
-from release.payload.target import Target
+from release.payload.rules import PayloadFormatError
+from release.payload.structure import Part
+
+_KERNEL = ProcedureType.KERNEL.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,7 @@ class Applied:
     """What applying a payload made.
 
     ``kernel`` is ``None`` if the payload has none, or has one that needs an old kernel that was not
-    given. ``skipped`` names the procedures that were not applied.
+    given. ``skipped`` names the procedures that were not applied; their blobs were checked all the same.
     """
 
     image: FileDigests
@@ -45,149 +47,135 @@ def apply_payload(
     old_kernel: Path | None = None,
     kernel_out: Path | None = None,
     profile: Profile | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
 ) -> Applied:
     """Make the new image at ``out``, in operation order, in place on a copy of ``source``.
 
     Without ``source`` the content of the target is unknown: a payload that leaves a block unwritten,
     or reads one it has not written, is refused. With a source the target has the larger size of the
     two images while operations run and is cut to the new size at the end. ``out`` and ``kernel_out``
-    appear only when everything has the hash promised. Signatures are not verified here.
+    appear only when everything has the hash promised. All that ``check_payload`` checks is checked on
+    the way, each blob unpacked once. Signatures are not verified here.
+
+    Operations read and write the target one after the other, whatever ``workers`` is, and the first
+    that breaks a rule is the one reported; only reading, hashing and unpacking blobs runs ahead.
+
+    Memory: 48 MiB per worker, two bytes per block of the image, and what the largest BSDIFF, or MOVE
+    onto itself, reads, which is at most the image or 1 GiB; for a BSDIFF of more than about 10 MiB also
+    its blob and up to 256 MiB for its control data.
+
+    Args:
+        payload: a file, or an open payload.
+        out: the new image.
+        source: the old image, for deltas.
+        old_kernel: what a kernel delta finds.
+        kernel_out: the new kernel; without it the kernel is made all the same where possible, to be
+            compared.
+        profile: the client to please; ``None`` for whatever the format allows.
+        workers: threads that unpack.
+        progress: told after each operation and each MiB copied or hashed.
 
     Raises:
         PayloadFormatError: the payload breaks a rule, does not fit the source, or the result differs.
         InputError: a file is missing, or ``kernel_out`` is asked of a payload without a kernel.
         StorageFullError, UnavailableError: from the file system.
     """
+    files = _Files(
+        out.parent, {PARTITION: out, _KERNEL: kernel_out}, {PARTITION: source, _KERNEL: old_kernel}
+    )
     with open_payload(payload) as opened:
-        check_manifest(opened, profile)
-        kernel = opened.manifest.procedure(ProcedureType.KERNEL)
-        if kernel_out is not None and kernel is None:
-            raise InputError(f"{payload}: carries no kernel, so {kernel_out} cannot be made")
-        try:
-            return _Run(opened, source, old_kernel).run(out, kernel_out)
-        except PayloadFormatError as error:
-            raise error.at(opened.path) from error
+        return _run(opened, files, profile, workers, progress)
 
 
-class _Run:
-    def __init__(self, payload: Payload, source: Path | None, old_kernel: Path | None) -> None:
-        self._payload = payload
-        self._block_size = payload.manifest.block_size
-        self._source = source
-        self._old_kernel = old_kernel
+def prove_payload(
+    payload: Path | Payload,
+    folder: Path,
+    *,
+    source: Path | None = None,
+    old_kernel: Path | None = None,
+    profile: Profile | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Applied:
+    """Do all that ``apply_payload`` does and keep nothing but the answer.
 
-    def run(self, out: Path, kernel_out: Path | None) -> Applied:
-        results: dict[str, FileDigests] = {}
-        skipped: list[str] = []
+    The images are files without a name in ``folder``, which needs room for them. A kernel that needs an
+    old one which is not given is ``skipped``.
+
+    Raises:
+        PayloadFormatError: the payload breaks a rule, does not fit the source, or the result differs.
+        InputError: a file is missing.
+        StorageFullError, UnavailableError: from the file system.
+    """
+    files = _Files(folder, {}, {PARTITION: source, _KERNEL: old_kernel})
+    with open_payload(payload) as opened:
+        return _run(opened, files, profile, workers, progress)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What is to be made where, and of what; by name of the part. Without a path it is made unnamed."""
+
+    folder: Path
+    wanted: Mapping[str, Path | None]
+    old: Mapping[str, Path | None]
+
+    def open(self, name: str) -> AbstractContextManager[BinaryIO]:
+        path = self.wanted.get(name)
+        if path is not None:
+            return replacing(path)
+        with storage_errors(self.folder):
+            return tempfile.TemporaryFile(dir=self.folder, prefix=".humpyard-")
+
+    def path(self, name: str) -> Path:
+        """What to call the file in errors."""
+        return self.wanted.get(name) or self.folder
+
+
+def _run(
+    payload: Payload, files: _Files, profile: Profile | None, workers: int, progress: Progress | None
+) -> Applied:
+    check_manifest(payload, profile)
+    kernel_out = files.wanted.get(_KERNEL)
+    if kernel_out is not None and payload.manifest.procedure(ProcedureType.KERNEL) is None:
+        raise InputError(f"{payload}: carries no kernel, so {kernel_out} cannot be made")
+    parts = structure.parts(payload.manifest)
+    skipped = [part for part in parts if _cannot(payload, part, files)]
+    meter = Meter(progress, sum(_work(payload, part, files) for part in parts if part not in skipped))
+    results: dict[str, FileDigests] = {}
+    try:
         with ExitStack() as stack:
-            for part in structure.parts(self._payload.manifest):
-                partition = part.name == "partition"
-                wanted = out if partition else kernel_out if part.name == ProcedureType.KERNEL.name else None
-                old = self._old_kernel if part.name == ProcedureType.KERNEL.name else None
-                old = self._source if partition else old
-                if wanted is None and old is None and self._source_reason(part) is not None:
-                    skipped.append(part.name)
+            for part in parts:
+                if part in skipped:
+                    check_part(payload, part, workers)
                     continue
-                file = stack.enter_context(_output(wanted, out))
-                results[part.name] = self._apply(part, file, wanted or out, old)
-        return Applied(
-            image=results["partition"],
-            kernel=results.get(ProcedureType.KERNEL.name),
-            operations=count_operations(self._payload.manifest),
-            skipped=tuple(skipped),
-        )
-
-    def _source_reason(self, part: Part) -> str | None:
-        if part.old_info is not None:
-            return f"{part.name}: the payload is made for one source"
-        return structure.needs_source(part, self._block_size)
-
-    def _apply(self, part: Part, file: BinaryIO, path: Path, old: Path | None) -> FileDigests:
-        if old is None:
-            reason = self._source_reason(part)
-            if reason is not None:
-                what = "source image" if part.name == "partition" else "old kernel"
-                raise PayloadFormatError(
-                    Rule.SOURCE_NEEDED,
-                    f"{reason}: it needs the {what}",
-                    hint=f"give the {what} it was made from",
-                )
-        target = self._prepare(part, file, path, old)
-        for step in part.steps:
-            self._step(target, step)
-        return self._finish(part, target, old)
-
-    def _prepare(self, part: Part, file: BinaryIO, path: Path, old: Path | None) -> Target:
-        size = 0
-        if old is not None:
-            found = _copy(old, file, path)
-            size = found.size
-            if part.old_info is not None and part.old_info.sha256 != found.sha256.value:
-                wanted = part.old_info.sha256.hex() if part.old_info.sha256 else "none"
-                raise PayloadFormatError(
-                    Rule.SOURCE_HASH,
-                    f"{part.name}: wrong source {old}: expected SHA-256 {wanted}, found {found.sha256.hex}",
-                )
-        # The end of a file is its end; the end of an image inside a partition is followed by anything.
-        known = size // self._block_size if part.name == "partition" else blocks_of(size, self._block_size)
-        blocks = max(part.blocks(self._block_size), blocks_of(size, self._block_size))
-        return Target(file, path, block_size=self._block_size, blocks=blocks, known=known)
-
-    def _step(self, target: Target, step: Step) -> None:
-        operation, where = step.operation, step.where
-        self._payload.check_blob(operation, where)
-        writer = target.writer(operation.dst_extents, where)
-        match operation.type:
-            case OperationType.REPLACE:
-                for piece in self._payload.blob_pieces(operation):
-                    writer.write(piece)
-            case OperationType.REPLACE_BZ:
-                limit = block_count(operation.dst_extents) * self._block_size
-                for piece in blobs.unpack(self._payload.blob_pieces(operation), limit, where):
-                    writer.write(piece)
-            case OperationType.MOVE:
-                size = block_count(operation.src_extents) * self._block_size
-                writer.write(target.read(operation.src_extents, size, where))
-            case OperationType.BSDIFF:
-                old = target.read(operation.src_extents, operation.src_length or 0, where)
-                patch = self._payload.blob(operation)
-                writer.write(bsdiff.apply(old, patch, operation.dst_length or 0, where))
-        writer.close()
-
-    def _finish(self, part: Part, target: Target, old: Path | None) -> FileDigests:
-        size = part.new_info.size or 0
-        unknown = target.first_unknown(part.blocks(self._block_size))
-        if unknown is not None:
-            raise PayloadFormatError(
-                Rule.SOURCE_NEEDED,
-                f"{part.name}: block {unknown} was never written: it needs the source image",
-            )
-        result = target.digest(size)
-        if result.sha256.value != part.new_info.sha256:
-            guess = f": wrong source image {old}?" if old is not None else "."
-            wanted = part.new_info.sha256.hex() if part.new_info.sha256 else "none"
-            raise PayloadFormatError(
-                Rule.RESULT_HASH,
-                f"{part.name}: result hash does not match{guess} "
-                f"Expected SHA-256 {wanted}, found {result.sha256.hex}",
-            )
-        target.truncate(size)
-        return result
+                file = stack.enter_context(files.open(part.name))
+                making = Making(payload, part, files.old.get(part.name), file, files.path(part.name), meter)
+                results[part.name] = making.run(workers)
+    except PayloadFormatError as error:
+        raise error.at(payload.path) from error
+    return Applied(
+        image=results[PARTITION],
+        kernel=results.get(_KERNEL),
+        operations=count_operations(payload.manifest),
+        skipped=tuple(part.name for part in skipped),
+    )
 
 
-def _output(wanted: Path | None, out: Path) -> AbstractContextManager[BinaryIO]:
-    if wanted is not None:
-        return replacing(wanted)
-    with storage_errors(out):
-        return tempfile.TemporaryFile(dir=out.parent, prefix=".humpyard-")
+def _cannot(payload: Payload, part: Part, files: _Files) -> bool:
+    """Whether ``part`` needs something that is missing, and nobody asked for its result."""
+    if part.name == PARTITION or files.wanted.get(part.name) or files.old.get(part.name):
+        return False
+    return needs_source(payload, part) is not None
 
 
-def _copy(old: Path, file: BinaryIO, path: Path) -> FileDigests:
-    with storage_errors(old):
-        source = old.open("rb")
-    with source, storage_errors(path):
-        writer = HashingWriter(file)
-        for data in chunks(source):
-            writer.write(data)
-        file.flush()
-        return writer.hasher.result()
+def _work(payload: Payload, part: Part, files: _Files) -> int:
+    """Bytes that are copied, written and hashed for ``part``."""
+    old = files.old.get(part.name)
+    copied = 0
+    if old is not None:
+        with storage_errors(old):
+            copied = old.stat().st_size * (1 if part.old_info is None else 2)
+    written = sum(block_count(step.operation.dst_extents) for step in part.steps)
+    return copied + written * payload.manifest.block_size + (part.new_info.size or 0)

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
-from release.payload import blobs, bsdiff, structure
-from release.payload.extents import block_count
-from release.payload.operations import OperationType
+from release.payload import decode, structure
+from release.payload.parallel import ordered_map
 from release.payload.profile import Profile
 from release.payload.reader import Payload, open_payload
 from release.payload.rules import PayloadFormatError
-from release.payload.structure import Step
 
 
-def check_payload(path: Path | Payload, profile: Profile | None = None) -> None:
+def check_payload(path: Path | Payload, profile: Profile | None = None, *, workers: int = 1) -> None:
     """Check header, manifest, layout, every blob's hash and stream, and the Signatures message's form.
 
-    Not checked: that signatures verify (no keys here), and that the result has the hash promised,
-    which only applying shows.
+    Unpacks every blob. ``apply_payload`` and ``prove_payload`` check all of this as well: who calls one
+    of them need not call this before.
+
+    Not checked: that signatures verify (no keys here), that the result has the hash promised, which only
+    applying shows, and data for procedures of a kind unknown, which clients step over.
 
     Args:
         path: the payload, or an open one.
         profile: the client to please; ``None`` for whatever the format allows.
+        workers: threads that unpack.
 
     Raises:
-        PayloadFormatError: naming the rule that is broken. Rules are listed in ``Rule``.
+        PayloadFormatError: naming the rule that is broken, the first in operation order. Rules are
+            listed in ``Rule``.
         InputError, UnavailableError: the file cannot be read.
     """
     with open_payload(path) as payload:
         check_manifest(payload, profile)
         try:
             for part in structure.parts(payload.manifest):
-                for step in part.steps:
-                    check_data(payload, step)
+                check_part(payload, part, workers)
         except PayloadFormatError as error:
             raise error.at(payload.path) from error
 
@@ -46,14 +49,15 @@ def check_manifest(payload: Payload, profile: Profile | None) -> None:
         raise error.at(payload.path) from error
 
 
-def check_data(payload: Payload, step: Step) -> None:
-    """The blob of one operation: its hash, and that it decodes within its extents."""
-    operation = step.operation
-    payload.check_blob(operation, step.where)
-    block_size = payload.manifest.block_size
-    if operation.type is OperationType.REPLACE_BZ:
-        limit = block_count(operation.dst_extents) * block_size
-        for _ in blobs.unpack(payload.blob_pieces(operation), limit, step.where):
+def check_part(payload: Payload, part: structure.Part, workers: int) -> None:
+    """The blobs of one part: each has its hash and decodes to what fits its operation."""
+    checked = ordered_map(
+        lambda step: decode.check_data(payload, step),
+        (step for step in part.steps if step.operation.data_length),
+        workers,
+        weigh=lambda step: decode.peak(payload, step),
+        budget=decode.AT_ONCE * workers,
+    )
+    with closing(checked):
+        for _ in checked:
             pass
-    elif operation.type is OperationType.BSDIFF:
-        bsdiff.check(payload.blob(operation), operation.dst_length or 0, step.where)

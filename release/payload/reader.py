@@ -90,18 +90,25 @@ class Payload:
         start = self.metadata_size + (operation.data_offset or 0)
         return self.pieces(start, operation.data_length)
 
-    def blob(self, operation: Operation) -> bytes:
-        """The data of ``operation`` at once. Not verified."""
-        return b"".join(self.blob_pieces(operation))
+    def verified_blob(self, operation: Operation, where: str) -> bytes:
+        """The data of ``operation`` at once, after comparing them with their hash.
+
+        Raises:
+            PayloadFormatError: rule ``blob-hash``.
+        """
+        data = b"".join(self.blob_pieces(operation))
+        self._compare(Digest.sha256(data), operation, where)
+        return data
 
     def check_blob(self, operation: Operation, where: str) -> None:
         """Compare the data of ``operation`` with its hash. Raises rule ``blob-hash``."""
-        if not operation.data_length:
-            return
         hasher = Hasher()
         for piece in self.blob_pieces(operation):
             hasher.update(piece)
-        if hasher.result().sha256.value != operation.data_sha256:
+        self._compare(hasher.result().sha256, operation, where)
+
+    def _compare(self, found: Digest, operation: Operation, where: str) -> None:
+        if found.value != operation.data_sha256:
             raise PayloadFormatError(
                 Rule.BLOB_HASH, f"{self.path}: {where}: the data do not match their hash"
             )

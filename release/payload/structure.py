@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from release.payload.container import BLOBS_LIMIT, SIGNATURES_LIMIT, Layout
 from release.payload.extents import block_count
@@ -19,10 +20,13 @@ BLOCK_LIMIT = 1 << 26
 READ_LIMIT = 1 << 30
 """Bytes one operation may read, the limit of the client's bspatch, and bytes a BSDIFF may make."""
 
-WRITE_FACTOR, READ_FACTOR, WORK_FLOOR = 16, 64, 1 << 20
-"""Operations may write (read) this multiple of the new image, plus ``WORK_FLOOR`` blocks."""
+WRITE_FACTOR, READ_FACTOR, WORK_FLOOR = 16, 64, 1 << 30
+"""Operations may write (read) this multiple of the new image, plus ``WORK_FLOOR`` bytes."""
 
 _HASH_SIZE = 32
+
+Flags = npt.NDArray[np.bool_]
+"""One truth per block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +219,14 @@ def _check_lengths(where: str, operation: Operation, block_size: int) -> None:
 
 
 def _check_work(part: Part, block_size: int) -> None:
-    base = part.blocks(block_size)
+    base, floor = part.blocks(block_size), WORK_FLOOR // block_size
+    for step in part.steps:
+        made = blocks_of(step.operation.dst_length or 0, block_size)
+        if step.operation.type is OperationType.BSDIFF and made > base:
+            raise PayloadFormatError(Rule.WORK, f"{step.where}: makes {made} blocks for a result of {base}")
     written = sum(block_count(step.operation.dst_extents) for step in part.steps)
     read = sum(block_count(step.operation.src_extents) for step in part.steps)
-    if written > WRITE_FACTOR * base + WORK_FLOOR or read > READ_FACTOR * base + WORK_FLOOR:
+    if written > WRITE_FACTOR * base + floor or read > READ_FACTOR * base + floor:
         raise PayloadFormatError(
             Rule.WORK,
             f"{part.name}: {written} blocks are written and {read} read for a result of {base} blocks",
@@ -283,15 +291,23 @@ def needs_source(part: Part, block_size: int) -> str | None:
                 if not written[extent.start : extent.end].all():
                     return f"{step.where} reads blocks of {extent} that nothing has written before"
         _mark_written(written, operation, block_size)
-    left = np.flatnonzero(~written[: part.blocks(block_size)])
-    if len(left):
-        return f"{part.name}: block {left[0]} is left as it was ({len(left)} such blocks)"
+    needed = written[: part.blocks(block_size)]
+    left = first_false(needed)
+    if left is not None:
+        count = len(needed) - np.count_nonzero(needed)
+        return f"{part.name}: block {left} is left as it was ({count} such blocks)"
     return None
 
 
-def _mark_written(
-    written: np.ndarray[tuple[int], np.dtype[np.bool_]], operation: Operation, block_size: int
-) -> None:
+def first_false(flags: Flags) -> int | None:
+    """The index of the first of ``flags`` that is not set."""
+    if not len(flags):
+        return None
+    index = int(flags.argmin())
+    return None if flags[index] else index
+
+
+def _mark_written(written: Flags, operation: Operation, block_size: int) -> None:
     remaining = block_count(operation.dst_extents)
     if operation.type is OperationType.REPLACE:
         remaining = blocks_of(operation.data_length, block_size)

@@ -5,25 +5,30 @@ It remembers which blocks hold known content, so that nothing can depend on what
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
-from release.digests import CHUNK_SIZE, Digest, FileDigests
-from release.errors import storage_errors
-from release.payload.extents import byte_ranges
+from release.digests import CHUNK_SIZE, FileDigests
+from release.errors import UnavailableError, storage_errors
+from release.payload.copying import Report, hash_start
+from release.payload.extents import block_count, byte_ranges
 from release.payload.operations import HOLE, Extent
 from release.payload.rules import PayloadFormatError, Rule
+from release.payload.structure import first_false
+
+Bytes = npt.NDArray[np.uint8]
 
 
 class Target:
     """A file of ``blocks`` blocks of ``block_size`` bytes, of which the first ``known`` hold the source.
 
-    Writes with ``pwrite``, so that a full disk is an error and not a signal.
+    Writes with ``pwrite``, so that a full disk is an error and not a signal. Takes one byte of memory
+    per block.
     """
 
     def __init__(self, file: BinaryIO, path: Path, *, block_size: int, blocks: int, known: int) -> None:
@@ -36,46 +41,54 @@ class Target:
         with storage_errors(path):
             os.ftruncate(self._descriptor, blocks * block_size)
 
-    def read(self, extents: Sequence[Extent], length: int, where: str) -> bytes:
-        """The first ``length`` bytes of ``extents``, which the caller has bounded.
+    def read(self, extents: Sequence[Extent], length: int, where: str) -> Bytes:
+        """The first ``length`` bytes of ``extents``, which hold at least as many.
 
         Raises:
-            PayloadFormatError: a block is outside the target, or nothing has written it.
+            PayloadFormatError: a block is outside the target, nothing has written it, or there are more
+                blocks than the target has.
         """
-        for extent in extents:
-            self._check_inside(extent, where)
-            if not self._known[extent.start : extent.end].all():
-                raise PayloadFormatError(
-                    Rule.SOURCE_NEEDED,
-                    f"{where}: reads blocks of {extent} that neither source nor payload has written: "
-                    "it needs the source image it was made from",
-                )
-        pieces = byte_ranges(extents, self.block_size, length)
-        with storage_errors(self._path):
-            return b"".join(os.pread(self._descriptor, size, offset) for offset, size in pieces)
+        self._check_source(extents, where)
+        result = np.empty(length, dtype=np.uint8)
+        at = 0
+        for offset, count in byte_ranges(extents, self.block_size, length):
+            self._fill(result[at : at + count].data, offset)
+            at += count
+        return result
+
+    def move(self, src: Sequence[Extent], dst: Sequence[Extent], where: str) -> None:
+        """Copy the blocks of ``src`` to ``dst``, as if all were read before the first is written.
+
+        Takes memory for all of them if the two overlap.
+
+        Raises:
+            PayloadFormatError: as ``read`` and ``ExtentWriter.write`` do.
+        """
+        self._check_source(src, where)
+        size = block_count(src) * self.block_size
+        writer = self.writer(dst, where)
+        if size <= CHUNK_SIZE or overlap(src, dst):
+            writer.write(self.read(src, size, where).data)
+            return
+        buffer = memoryview(bytearray(CHUNK_SIZE))
+        for offset, count in byte_ranges(src, self.block_size, size):
+            for start in range(offset, offset + count, CHUNK_SIZE):
+                piece = buffer[: min(CHUNK_SIZE, offset + count - start)]
+                self._fill(piece, start)
+                writer.write(piece)
 
     def first_unknown(self, blocks: int) -> int | None:
         """The first of the first ``blocks`` blocks that nothing has written."""
-        unknown = np.flatnonzero(~self._known[:blocks])
-        return int(unknown[0]) if len(unknown) else None
+        return first_false(self._known[:blocks])
 
     def truncate(self, size: int) -> None:
         """Cut the file to ``size`` bytes."""
         with storage_errors(self._path):
             os.ftruncate(self._descriptor, size)
 
-    def digest(self, size: int) -> FileDigests:
+    def digest(self, size: int, report: Report) -> FileDigests:
         """Size and SHA-256 of the first ``size`` bytes."""
-        state = hashlib.sha256()
-        offset = 0
-        while offset < size:
-            with storage_errors(self._path):
-                data = os.pread(self._descriptor, min(CHUNK_SIZE, size - offset), offset)
-            if not data:
-                break
-            state.update(data)
-            offset += len(data)
-        return FileDigests(offset, (Digest("sha256", state.digest()),))
+        return hash_start(self._descriptor, size, self._path, report)
 
     def put(self, offset: int, data: memoryview) -> None:
         """Write ``data`` at ``offset`` and remember the blocks as known. Both are checked by the writer."""
@@ -86,12 +99,33 @@ class Target:
         first = offset // self.block_size
         self._known[first : -(-(offset + len(data)) // self.block_size)] = True
 
-    def _check_inside(self, extent: Extent, where: str) -> None:
-        if extent.end > self.blocks:
+    def _fill(self, buffer: memoryview, offset: int) -> None:
+        """Read from ``offset`` until ``buffer`` is full; the file is as long as the target."""
+        while buffer:
+            with storage_errors(self._path):
+                count = os.preadv(self._descriptor, [buffer], offset)
+            if not count:
+                raise UnavailableError(f"{self._path}: became shorter while it was written")
+            buffer = buffer[count:]
+            offset += count
+
+    def _check_source(self, extents: Sequence[Extent], where: str) -> None:
+        for extent in extents:
+            if extent.end > self.blocks:
+                raise PayloadFormatError(
+                    Rule.EXTENTS,
+                    f"{where}: expected blocks below {self.blocks}, found {extent}",
+                    hint="a delta applies to the image it was made from, and to no smaller one",
+                )
+            if not self._known[extent.start : extent.end].all():
+                raise PayloadFormatError(
+                    Rule.SOURCE_NEEDED,
+                    f"{where}: reads blocks of {extent} that neither source nor payload has written: "
+                    "it needs the source image it was made from",
+                )
+        if block_count(extents) > self.blocks:
             raise PayloadFormatError(
-                Rule.EXTENTS,
-                f"{where}: expected blocks below {self.blocks}, found {extent}",
-                hint="a delta applies to the image it was made from, and to no smaller one",
+                Rule.WORK, f"{where}: reads {block_count(extents)} blocks of a target that has {self.blocks}"
             )
 
     def writer(self, extents: Sequence[Extent], where: str) -> ExtentWriter:
@@ -113,7 +147,7 @@ class ExtentWriter:
         self._hole = False
         self._offset = self._room = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Write all of ``data``. Raises rule ``blob-length`` or ``extents`` if it does not fit."""
         view = memoryview(data)
         while view:
@@ -146,3 +180,16 @@ class ExtentWriter:
         self._hole = extent.start == HOLE
         self._offset = 0 if self._hole else extent.start * self._target.block_size
         self._room = extent.count * self._target.block_size
+
+
+def overlap(one: Sequence[Extent], other: Sequence[Extent]) -> bool:
+    """Whether a block lies in both lists."""
+    marked = sorted(
+        (extent.start, extent.end, side) for side, list_ in enumerate((one, other)) for extent in list_
+    )
+    ends = [0, 0]
+    for start, end, side in marked:
+        if start < ends[1 - side]:
+            return True
+        ends[side] = max(ends[side], end)
+    return False
