@@ -11,8 +11,9 @@ from release.catalog.version import Version
 from release.digests import Digest, hash_file
 from release.errors import NotVerifiedError
 from release.line.workspace import BoardSpace, read_record, write_record
-from release.payload.apply import apply_payload
-from release.payload.check import check_payload
+from release.payload.apply import prove_payload
+from release.payload.check import check_manifest
+from release.payload.making import Progress
 from release.payload.operations import Info, ProcedureType
 from release.payload.profile import Profile
 from release.payload.reader import open_payload
@@ -39,7 +40,8 @@ def verify(payload: Path, keys: Sequence[PayloadKey], profile: Profile, target: 
     """Check a signed payload with public keys only.
 
     1. Every one of ``keys`` verifies a signature, and the one clients look at is among them.
-    2. The rules of the format and of the client profile hold.
+    2. The rules of the format and of the client profile hold, as far as they need no blobs: ``prove``
+       holds each blob to the rest when it unpacks it.
     3. It says that it makes the image and the kernel that were verified.
 
     Raises NotVerifiedError or InputError that says which does not hold.
@@ -49,7 +51,8 @@ def verify(payload: Path, keys: Sequence[PayloadKey], profile: Profile, target: 
     missing = [str(key) for key in keys if key.fingerprint not in verified]
     if missing:
         raise NotVerifiedError(f"{payload}: no signature by {', '.join(missing)}")
-    check_payload(payload, profile)  # (2)
+    with open_payload(payload) as opened:
+        check_manifest(opened, profile)  # (2)
     check_target(payload, target)  # (3)
 
 
@@ -96,12 +99,15 @@ class PlannedPayload:
         }
 
 
-def prove(space: BoardSpace, plan: PlannedPayload) -> str:
+def prove(
+    space: BoardSpace, plan: PlannedPayload, *, workers: int = 1, progress: Progress | None = None
+) -> str:
     """Apply a payload, a full one onto nothing, a delta onto the released image, and compare.
 
     The proof is remembered for exactly these bytes, this origin and this target.
 
     Raises:
+        InputError: the payload breaks a rule of the format or of the client profile.
         NotVerifiedError: something else came out, or the source is not the released one.
     """
     payload = space.payload(plan.name)
@@ -110,18 +116,17 @@ def prove(space: BoardSpace, plan: PlannedPayload) -> str:
         return "proven before, for the same bytes"
     old_image, old_kernel = _sources(space, plan)
     with scratch_directory(space.root) as folder:
-        out = folder / "image"
-        kernel_out = None if plan.target.kernel is None else folder / "kernel"
-        apply_payload(
+        applied = prove_payload(
             payload,
-            out,
+            folder,
             source=old_image,
             old_kernel=old_kernel,
-            kernel_out=kernel_out,
             profile=plan.profile,
+            workers=workers,
+            progress=progress,
         )
-        kernel = None if kernel_out is None else hash_file(kernel_out).sha256
-        plan.target.check(hash_file(out).sha256, kernel, f"{payload}: applied")
+    kernel = None if applied.kernel is None else applied.kernel.sha256
+    plan.target.check(applied.image.sha256, kernel, f"{payload}: applied")
     write_record(space.proof(plan.name), plan.proof(digest))
     return f"applied onto {plan.source or 'nothing'}: right, bit for bit"
 
