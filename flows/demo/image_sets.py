@@ -34,6 +34,8 @@ _LARGEST_FILE: Final = 12 * MIB
 _UUID = "6f1f4a18-0492-4e2e-97a9-0a6c246b7e39"
 _HASH_SEED = "83a7e35b-d634-45ef-a3a8-0461c93b61bd"
 _SOURCES = ("bin", "lib", "share")
+_EXTENSIONS = ("flatcar-hello.raw", "oem-demo.raw")
+"""Two system extensions, one anybody can switch on and one for a place where machines run."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._+/-]+", re.ASCII)
 
 SignFile = Callable[[Path, Path], None]
@@ -79,12 +81,15 @@ def build_image_set(order: ImageSetOrder, out: Path, sign: SignFile, naming: Nam
         _make_filesystem(tree, raw)
         _compress(raw, target / naming.update_image)
         _write_reports(target, order, names, naming)
+        for name in _EXTENSIONS:
+            _write_extension(target / name, order.version, partial / name)
         for path in sorted(target.iterdir()):
             sign(path, path.with_name(path.name + naming.signature_suffix))
         size = raw.stat().st_size
         target.rename(out)
         shutil.rmtree(partial)
-    return f"{order.version}: {len(names)} files, image of {size // MIB} MiB"
+    extensions = f"{len(_EXTENSIONS)} system extensions"
+    return f"{order.version}: {len(names)} files, image of {size // MIB} MiB, {extensions}"
 
 
 def _fill(tree: Path, order: ImageSetOrder) -> list[str]:
@@ -193,6 +198,19 @@ def _write_reports(target: Path, order: ImageSetOrder, names: Sequence[str], nam
     )
     (target / naming.packages).write_text("".join(f"{line}\n" for line in _packages(order)))
     (target / naming.contents).write_text("".join(f"./usr/{name}\n" for name in names))
+
+
+def _write_extension(image: Path, version: Version, tree: Path) -> None:
+    """A system extension that fits ``version`` only, as systemd-sysext wants it, with one program."""
+    name = image.stem
+    said = tree / "usr" / "lib" / "extension-release.d" / f"extension-release.{name}"
+    program = tree / "usr" / "bin" / name
+    for path in (said, program):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    said.write_text(f"ID=flatcar\nVERSION_ID={version}\n")
+    program.write_text(f"#!/bin/sh\necho {name} of {version}\n")
+    _make_filesystem(tree, tree.with_suffix(".img"))
+    tree.with_suffix(".img").rename(image)
 
 
 def _packages(order: ImageSetOrder) -> list[str]:

@@ -111,7 +111,7 @@ class Demo:
             run_job(publication_job(yard, history), self.observer)
 
     def _new_release(self) -> None:
-        self.say(f"3. {NEW} goes through the line: full payload, and a delta from {OLD}")
+        self.say(f"3. {NEW} goes through the line: full payload, a delta from {OLD}, system extensions")
         for name, text in FRAGMENTS.items():
             (self.out / "changelog" / name).write_text(text)
         self._build(NEW, (OLD,))

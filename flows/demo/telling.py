@@ -71,6 +71,9 @@ def _payloads(board: BoardRelease) -> Table:
     shown.add_row("image (raw /usr partition)", f"{board.image.size:,}", "100 %", "")
     for one in board.payloads:
         size = one.artifact.size
+        if one.extension is not None:
+            shown.add_row(f"system extension {one.artifact.name}", f"{size:,}", "", "")
+            continue
         name = "full payload" if one.source is None else f"delta payload from {one.source}"
         shown.add_row(name, f"{size:,}", f"{size / board.image.size:.1%}", f"{size / full:.1%}")
     return shown
