@@ -56,7 +56,7 @@ class BoardSteps:
         yield self._step(
             "prove-extensions",
             "apply the system extensions' payloads and compare",
-            lambda _: self.prove_extensions(),
+            self.prove_extensions,
         )
 
     def _step(self, name: str, title: str, run: Callable[[Report], str]) -> Step:
@@ -80,7 +80,9 @@ class BoardSteps:
     def _prove_step(self, source: Version | None) -> Step:
         what = _what(source)
         return self._step(
-            f"prove-{what}", f"apply the {what} payload and compare", lambda _: self.prove(source)
+            f"prove-{what}",
+            f"apply the {what} payload and compare",
+            lambda report: self.prove(source, report),
         )
 
     def target(self) -> Target:
@@ -215,17 +217,18 @@ class BoardSteps:
             verify(self.space.payload(plan.name), keys, plan.profile, plan.target)
         return f"{len(shipped) + len(extensions)} payloads verified with the trusted keys"
 
-    def prove(self, source: Version | None) -> str:
+    def prove(self, source: Version | None, report: Report) -> str:
         """Apply a payload and compare, unless it is not shipped."""
         if source is not None and not self.worth(source).pays:
             return "not shipped, as it does not pay"
-        return prove(self.space, self.planned(source))
+        return prove(self.space, self.planned(source), workers=self.tools.workers, progress=report)
 
-    def prove_extensions(self) -> str:
+    def prove_extensions(self, report: Report) -> str:
         """Apply the payload of every system extension and compare."""
         plans = self.extensions()
-        for plan in plans:
-            prove(self.space, plan)
+        for number, plan in enumerate(plans):
+            report(number, len(plans))
+            prove(self.space, plan, workers=self.tools.workers)
         return f"{len(plans)} applied onto nothing: right, bit for bit" if plans else "none in the image set"
 
     def part(self) -> BoardPart:
