@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from release.explain.advice_files import kernel_modules, nested_images, packed_files, unchanged_files
+from release.explain.advice_files import kernel_modules, packed_files, unchanged_files
+from release.explain.advice_nested import nested_images
 from release.explain.fates import Fate, Fates
 from release.explain.images import Side
 from release.explain.kinds import Kind

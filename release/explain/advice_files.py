@@ -1,4 +1,4 @@
-"""Advice that comes from the content of files: packed modules, nested images, packing filesystems, noise."""
+"""Advice that comes from the content of files: packed modules, packing filesystems, noise."""
 
 from __future__ import annotations
 
@@ -7,27 +7,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from release.explain.files import StoredFile, UnreadableError, by_path, content, unpack
 from release.explain.images import Side
-from release.explain.kinds import Kind, magic_of
 from release.explain.report import Advice, Basis, Line
 from release.explain.sampling import SAMPLE, Pair, sample
-from release.explain.squashfs import parse_squashfs
 from release.payload.profile import Profile
 
-_PACKED_MODULE = re.compile(r"\.ko\.(xz|zst|gz)$")
+PACKED_MODULE = re.compile(r"\.ko\.(xz|zst|gz)$")
 _MODULE_CODECS = {"xz": "xz", "zst": "zstd"}
 _RELEASE = re.compile(r"(^|/)modules/[^/]+/")
-_LARGEST = 256 << 20
+LARGEST = 256 << 20
 """Bytes of the largest file that is compared as a whole."""
 _MOST = 1 << 30
 """Bytes that are compared altogether."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Files:
+class Files:
     """The files of both images by path, the kernel's release taken out of it."""
 
     before: Side
@@ -38,7 +34,7 @@ class _Files:
     def contents(self, path: str, limit: int) -> tuple[bytes, bytes] | None:
         """A file before and after; None if it is new, larger than ``limit``, or not read here."""
         new = self.new.get(path)
-        old = self.old.get(_normal(path))
+        old = self.old.get(normal(path))
         if new is None or old is None or max(new.size, old.size) > limit:
             return None
         try:
@@ -47,7 +43,8 @@ class _Files:
             return None
 
 
-def _normal(path: str) -> str:
+def normal(path: str) -> str:
+    """A path without the kernel's release."""
     return _RELEASE.sub(r"\1modules/*/", path)
 
 
@@ -63,19 +60,32 @@ def _dearest(items: Sequence[Line]) -> list[Line]:
     return sorted(chosen, key=lambda item: item.title)
 
 
-def _files(before: Side, after: Side) -> _Files | None:
+def files_of(before: Side, after: Side) -> Files | None:
+    """The files of both images; None if those of one cannot be read."""
     if before.files is None or after.files is None:
         return None
-    old = {_normal(file.path): file for file in before.files.files}
-    return _Files(before, after, old, by_path(after.files.files))
+    old = {normal(file.path): file for file in before.files.files}
+    return Files(before, after, old, by_path(after.files.files))
+
+
+def open_module(path: str, data: bytes, limit: int) -> bytes | None:
+    """A packed kernel module unpacked; None if it is none, is larger than ``limit``, or cannot be read."""
+    codec = _MODULE_CODECS.get(path.rpartition(".")[2])
+    if codec is None or not PACKED_MODULE.search(path):
+        return None
+    try:
+        opened = unpack(data, codec, limit + 1)
+    except UnreadableError:
+        return None
+    return opened if len(opened) <= limit else None
 
 
 def kernel_modules(
     before: Side, after: Side, items: Sequence[Line], profile: Profile, scratch: Path
 ) -> Iterator[Advice]:
     """What uncompressed modules would save: unpack some pairs, and build the delta between them."""
-    files = _files(before, after)
-    modules = [item for item in items if item.payload and _PACKED_MODULE.search(item.title)]
+    files = files_of(before, after)
+    modules = [item for item in items if item.payload and PACKED_MODULE.search(item.title)]
     cost = sum(item.payload for item in modules)
     dearest = _dearest(modules)
     if files is None or not cost:
@@ -83,13 +93,11 @@ def kernel_modules(
 
     def open_pair(index: int) -> Pair | None:
         path = dearest[index].title
-        codec = _MODULE_CODECS.get(path.rpartition(".")[2])
         found = files.contents(path, SAMPLE)
-        if found is None or codec is None:
+        if found is None:
             return None
-        try:
-            old, new = (unpack(data, codec, SAMPLE) for data in found)
-        except UnreadableError:
+        old, new = (open_module(path, data, SAMPLE) for data in found)
+        if old is None or new is None:
             return None
         return Pair(old, new, dearest[index].payload, len(found[1]))
 
@@ -108,7 +116,7 @@ def packed_files(
     before: Side, after: Side, items: Sequence[Line], profile: Profile, scratch: Path
 ) -> Iterator[Advice]:
     """What a filesystem that does not pack would save: compare some pairs of files as they are unpacked."""
-    files = _files(before, after)
+    files = files_of(before, after)
     if files is None or not (after.files and after.files.packed):
         return
     packed = {file.path for file in after.files.files if any(piece.codec for piece in file.pieces)}
@@ -133,79 +141,18 @@ def packed_files(
     )
 
 
-def nested_images(
-    before: Side, after: Side, items: Sequence[Line], profile: Profile, scratch: Path
-) -> Iterator[Advice]:
-    """What uncompressed nested images and initrds would save. squashfs is looked into, others are told."""
-    files = _files(before, after)
-    kinds = {Kind.INITRD.value, Kind.NESTED.value}
-    for item in items:
-        if files is None or item.kind not in kinds or not item.payload:
-            continue
-        found = files.contents(item.title, _LARGEST)
-        if found is None:
-            continue
-        old, new = found
-        if magic_of(new) == magic_of(old) == "squashfs":
-            yield from _nested_squashfs(item, old, new, profile, scratch)
-        elif magic_of(new) in {"xz", "zstd", "gzip", "bzip2"}:
-            yield Advice(
-                title=f"pack {item.title} without compression",
-                saving=None,
-                basis=Basis.NOT_MEASURED,
-                how=f"it is {magic_of(new)} as a whole and costs {item.payload:,} bytes",
-            )
-
-
-def _nested_squashfs(item: Line, old: bytes, new: bytes, profile: Profile, scratch: Path) -> Iterator[Advice]:
-    old_flat, new_flat = (np.frombuffer(data, dtype=np.uint8) for data in (old, new))
-    try:
-        old_map, new_map = parse_squashfs(old_flat, item.title), parse_squashfs(new_flat, item.title)
-    except UnreadableError:
-        return
-    if not new_map.packed:
-        return
-    before = {_normal(file.path): file for file in old_map.files}
-    changed = [file for file in sorted(new_map.files, key=lambda file: file.path) if file.size]
-    share = item.payload / max(1, sum(_stored(file) for file in changed))
-
-    def open_pair(index: int) -> Pair | None:
-        file = changed[index]
-        partner = before.get(_normal(file.path))
-        if partner is None or max(file.size, partner.size) > SAMPLE:
-            return None
-        try:
-            was, now = content(old_flat, partner, SAMPLE), content(new_flat, file, SAMPLE)
-        except UnreadableError:
-            return None
-        return Pair(was, now, int(share * _stored(file)), _stored(file))
-
-    found = sample(len(changed), open_pair, profile, scratch)
-    if found:
-        yield Advice(
-            title=f"pack {item.title} without compression",
-            saving=found.saving(item.payload),
-            basis=Basis.MEASURED,
-            how=f"{found} (what a file inside costs now: its share of the image's {item.payload:,} bytes)",
-        )
-
-
-def _stored(file: StoredFile) -> int:
-    return sum(high - low for low, high in (piece.span() for piece in file.pieces))
-
-
 def unchanged_files(before: Side, after: Side, items: Sequence[Line]) -> Iterator[Advice]:
     """What files cost that are byte for byte the same in both images: noise of the way they were written."""
-    files = _files(before, after)
+    files = files_of(before, after)
     if files is None or after.files is None:
         return
     left, count, cost = _MOST, 0, 0
     for item in items:
         new = files.new.get(item.title)
-        if not item.payload or new is None or new.size > min(left, _LARGEST):
+        if not item.payload or new is None or new.size > min(left, LARGEST):
             continue
         left -= new.size
-        found = files.contents(item.title, _LARGEST)
+        found = files.contents(item.title, LARGEST)
         if found is not None and found[0] == found[1]:
             count, cost = count + 1, cost + item.payload
     yield Advice(

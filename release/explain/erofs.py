@@ -26,7 +26,6 @@ _NO_BLOCK = 0xFFFFFFFF
 _HAS_TAILS = 0x20
 _CODEC = "erofs' own"
 _FILES = 1_000_000
-_LEFT_OVER = "(packed tails that no file uses)"
 _DIRECTORY_LIMIT = 16 << 20
 
 
@@ -61,16 +60,13 @@ class _Reader:
             raise UnreadableError(f"{where}: erofs with blocks of 2^{self._bits} bytes")
         self._bytes = blocks << self._bits
         self._tail_runs: list[PackedRun] = []
-        self._used_tails: list[tuple[int, int]] = []
 
     def read(self) -> FileMap:
         if self._features & _HAS_TAILS:
             self._tail_runs = list(packed_runs(self._image, self._packing(self._inode(self._tails))))
-        files = list(self._walk())
-        if self._tail_runs:
-            files.append(self._left_over())
+        files = tuple(self._walk())
         packed = any(piece.codec for file in files for piece in file.pieces)
-        return FileMap(kind="erofs", size=self._bytes, files=tuple(files), packed=packed)
+        return FileMap(kind="erofs", size=self._bytes, files=files, packed=packed)
 
     def _inode(self, number: int) -> _Inode:
         place = (self._meta << self._bits) + 32 * number
@@ -149,7 +145,6 @@ class _Reader:
 
     def _in_tails(self, part: PackedRun) -> Iterator[Piece]:
         """Where a part of a file lies that the common file of tails holds."""
-        self._used_tails.append((part.start, part.start + part.length))
         first = bisect_right(self._tail_runs, part.start, key=lambda run: run.at) - 1
         for run in self._tail_runs[max(first, 0) :]:
             low, high = max(run.at, part.start), min(run.at + run.length, part.start + part.length)
@@ -164,16 +159,6 @@ class _Reader:
                 unpacked=run.length,
                 codec=_CODEC,
             )
-
-    def _left_over(self) -> StoredFile:
-        """What the common file of tails holds and no file uses: mkfs.erofs 1.8 leaves a tenth of it so."""
-        end, size = 0, sum(run.length for run in self._tail_runs)
-        pieces: list[Piece] = []
-        for low, high in [*sorted(self._used_tails), (size, size)]:
-            if end < low:
-                pieces += self._in_tails(PackedRun(end, low - end, end, low - end, tail=True))
-            end = max(end, high)
-        return StoredFile(_LEFT_OVER, size, tuple(pieces))
 
 
 def _listing(block: bytes) -> Iterator[tuple[str, int, int]]:

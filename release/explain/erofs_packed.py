@@ -81,7 +81,12 @@ def packed_runs(image: Flat, packing: Packing) -> Iterator[PackedRun]:
         clusters = _full_index(image, index + 8, count)
     else:
         clusters = _compact_index(image, index, count, bits, advice)
-    heads = [(number, cluster) for number, cluster in enumerate(clusters) if cluster.head]
+    heads = [
+        (number, cluster)
+        for number, cluster in enumerate(clusters)
+        # mkfs.erofs may put a head at the very end of the file, which begins nothing.
+        if cluster.head and (number << bits) + cluster.offset < packing.size
+    ]
     starts = [(number << bits) + cluster.offset for number, cluster in heads] + [packing.size]
     for position, (number, cluster) in enumerate(heads):
         last = position == len(heads) - 1

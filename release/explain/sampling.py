@@ -11,7 +11,7 @@ from release.payload.build import BuildOrder, build_payload
 from release.payload.profile import Profile
 from release.scratch import scratch_directory
 
-SAMPLE = 3 << 20
+SAMPLE = 4 << 20
 """Bytes of new files in a sample."""
 
 

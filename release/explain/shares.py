@@ -73,12 +73,11 @@ def _patch_weights(patch: bytes, blocks: int, block_size: int) -> Weights | None
         return None
     control_size, diff_size, size = _integers(patch[8:_HEADER]).tolist()
     cuts = (_HEADER, _HEADER + control_size, _HEADER + control_size + diff_size, len(patch))
-    if min(control_size, diff_size, size) < 0 or cuts[2] > cuts[3] or size > blocks * block_size:
+    if min(control_size, diff_size) < 0 or cuts[2] > cuts[3] or not 0 < size <= blocks * block_size:
         return None
     packed = [patch[start:end] for start, end in pairwise(cuts)]
     control = _integers(_unpack(packed[0], 64 * size + _ENTRY)).reshape(-1, 3)
     diff = np.frombuffer(_unpack(packed[1], size), dtype=np.uint8)
-    extra_size = size - len(diff)
     lengths = control[:, :2].reshape(-1)
     if (lengths < 0).any() or int(lengths.sum()) != size or int(lengths[::2].sum()) != len(diff):
         return None
@@ -89,7 +88,7 @@ def _patch_weights(patch: bytes, blocks: int, block_size: int) -> Weights | None
     entries = np.bincount(np.minimum(begins // block_size, blocks - 1), minlength=blocks)
     weights = _spread(len(packed[0]) + _HEADER, entries)
     weights += _spread(len(packed[1]), _per_block(differs, blocks, block_size))
-    return weights + _spread(len(packed[2]) if extra_size else 0, _per_block(given, blocks, block_size))
+    return weights + _spread(len(packed[2]), _per_block(given, blocks, block_size))
 
 
 def _spread(size: int, counts: npt.NDArray[np.int64]) -> Weights:

@@ -54,7 +54,7 @@ def find_verity(image: Image) -> Verity | None:
     """The tree over the whole of the filesystem in front of it; None where there is no such superblock.
 
     Only version 1, SHA-256, blocks as large as the image's rows. Superblocks inside of nested images
-    are told apart by what they cover: they do not lie right behind it.
+    are told apart by what they cover: they do not lie right behind it. A single block has no tree.
     """
     heads = np.ascontiguousarray(image[:, : len(_MAGIC)]).view("<u8").reshape(-1)
     size = image.shape[1]
@@ -68,7 +68,7 @@ def find_verity(image: Image) -> Verity | None:
             size,
             size,
         )
-        if not known or data_blocks != block or salt_size > len(salt):
+        if not known or data_blocks != block or data_blocks < 2 or salt_size > len(salt):
             continue
         found = Verity(block, data_blocks, salt[:salt_size], _levels(data_blocks, size))
         if found.end <= len(image):
