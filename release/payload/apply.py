@@ -63,7 +63,7 @@ def apply_payload(
 
     Memory: 48 MiB per worker, two bytes per block of the image, and what the largest BSDIFF, or MOVE
     onto itself, reads, which is at most the image or 1 GiB; for a BSDIFF of more than about 10 MiB also
-    its blob and up to 256 MiB for its control data.
+    its blob and up to 192 MiB for its control data.
 
     Args:
         payload: a file, or an open payload.

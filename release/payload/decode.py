@@ -102,7 +102,7 @@ def peak(payload: Payload, step: Step) -> int:
     weight = _weight(payload, step)
     if weight or step.operation.type is not OperationType.BSDIFF:
         return weight
-    return step.operation.data_length + 4 * patch.control_limit(step.operation.dst_length or 0)
+    return step.operation.data_length + 3 * patch.control_limit(step.operation.dst_length or 0)
 
 
 def _weight(payload: Payload, step: Step) -> int:
@@ -113,7 +113,7 @@ def _weight(payload: Payload, step: Step) -> int:
         weight += 2 * _room(payload, step)
     elif operation.type is OperationType.BSDIFF:
         size = operation.dst_length or 0
-        weight += 2 * size + 4 * patch.usual_control(size)
+        weight += 2 * size + 3 * patch.usual_control(size)
     return weight if weight <= AT_ONCE else 0
 
 

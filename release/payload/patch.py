@@ -81,7 +81,7 @@ def check_length(length: int, size: int, where: str) -> None:
 def read(patch: bytes, size: int, where: str) -> Patch:
     """Read a patch that makes ``size`` bytes; its diff and extra data are unpacked while it is applied.
 
-    Each stream must fill its place in the patch exactly. Takes four times the control data in memory.
+    Each stream must fill its place in the patch exactly. Takes three times the control data in memory.
 
     Raises:
         PayloadFormatError: rule ``patch``, for every patch that the client would refuse, or that has
@@ -253,6 +253,6 @@ def _broken(where: str, detail: str) -> PayloadFormatError:
 
 def _integers(data: bytes) -> Integers:
     raw = np.frombuffer(data, dtype="<u8")
-    magnitude = (raw & ~_SIGN).astype(np.int64, copy=False)
+    magnitude = (raw & ~_SIGN).view("<i8")
     np.negative(magnitude, out=magnitude, where=raw & _SIGN != 0)
     return magnitude

@@ -21,6 +21,9 @@ from release.payload.operations import HOLE, Extent
 from release.payload.rules import PayloadFormatError, Rule
 from release.payload.structure import first_false
 
+_READ_FLOOR = 16 << 20
+"""Bytes that one operation may read of a target that is smaller: blocks may be listed many times."""
+
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -46,7 +49,7 @@ class Target:
 
         Raises:
             PayloadFormatError: a block is outside the target, nothing has written it, or there are more
-                blocks than the target has.
+                blocks than the target has and 16 MiB.
         """
         self._check_source(extents, where)
         result = np.empty(length, dtype=np.uint8)
@@ -123,9 +126,10 @@ class Target:
                     f"{where}: reads blocks of {extent} that neither source nor payload has written: "
                     "it needs the source image it was made from",
                 )
-        if block_count(extents) > self.blocks:
+        size = block_count(extents) * self.block_size
+        if size > max(self.blocks * self.block_size, _READ_FLOOR):
             raise PayloadFormatError(
-                Rule.WORK, f"{where}: reads {block_count(extents)} blocks of a target that has {self.blocks}"
+                Rule.WORK, f"{where}: reads {size} bytes of a target of {self.blocks * self.block_size}"
             )
 
     def writer(self, extents: Sequence[Extent], where: str) -> ExtentWriter:

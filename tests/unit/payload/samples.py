@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from release.digests import Digest
 from release.payload import manifest as wire
 from release.payload.container import encode_header
-from release.payload.full import Planned
 from release.payload.operations import (
     BLOCK_SIZE,
     Extent,
@@ -21,6 +20,14 @@ from release.payload.operations import (
     Procedure,
     ProcedureType,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An operation with its data, before ``place`` gives both a place in a payload."""
+
+    operation: Operation
+    data: bytes = b""
 
 
 def noise(seed: int, blocks: int = 1) -> bytes:
@@ -34,7 +41,7 @@ def info(content: bytes) -> Info:
 def raw(data: bytes, *extents: tuple[int, int], kind: OperationType = OperationType.REPLACE) -> Planned:
     """An operation that carries ``data`` as it is."""
     return Planned(
-        Operation(type=kind, dst_extents=tuple(Extent(start, count) for start, count in extents)), data, 0
+        Operation(type=kind, dst_extents=tuple(Extent(start, count) for start, count in extents)), data
     )
 
 
@@ -44,7 +51,7 @@ def move(src: Sequence[tuple[int, int]], dst: Sequence[tuple[int, int]]) -> Plan
         src_extents=tuple(Extent(*extent) for extent in src),
         dst_extents=tuple(Extent(*extent) for extent in dst),
     )
-    return Planned(operation, b"", 0)
+    return Planned(operation)
 
 
 def place(planned: Sequence[Planned], offset: int = 0) -> tuple[Operation, ...]:

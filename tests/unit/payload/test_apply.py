@@ -8,17 +8,16 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import bsdiff4
 import pytest
 
 from release.errors import InputError, NotVerifiedError, StorageFullError
-from release.payload import bsdiff
 from release.payload.apply import apply_payload
 from release.payload.check import check_payload
-from release.payload.full import Planned
 from release.payload.operations import HOLE, Extent, Info, Operation, OperationType, Procedure, ProcedureType
 from release.payload.reader import open_payload
 from release.payload.rules import PayloadFormatError, Rule
-from tests.unit.payload.samples import assemble, info, move, noise, place, raw, write
+from tests.unit.payload.samples import Planned, assemble, info, move, noise, place, raw, write
 
 OLD = noise(1, 4)
 A, B, C, D = (OLD[at : at + 4096] for at in range(0, len(OLD), 4096))
@@ -147,7 +146,7 @@ def _with_kernel_delta(tmp_path: Path) -> Path:
         dst_extents=(Extent(0, 1),),
         dst_length=10,
     )
-    kernel = [Planned(patch, bsdiff.encode(bsdiff.difference(b"old kernel", b"new kernel")), 0)]
+    kernel = [Planned(patch, bsdiff4.diff(b"old kernel", b"new kernel"))]
     planned = [raw(OLD, (0, 4))]
     procedures = (
         Procedure(

@@ -7,18 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import bsdiff4
 import pytest
 
 from release.errors import InputError
-from release.payload import bsdiff
 from release.payload.apply import apply_payload
 from release.payload.check import check_payload
-from release.payload.full import Planned
 from release.payload.operations import HOLE, Extent, Info, Manifest, Operation, OperationType
 from release.payload.profile import FLATCAR, POSITIONAL_BSPATCH, REPLACE_ONLY, get_profile
 from release.payload.rules import PayloadFormatError, Rule
 from release.payload.structure import BLOCK_LIMIT
-from tests.unit.payload.samples import assemble, info, move, noise, place, raw, write
+from tests.unit.payload.samples import Planned, assemble, info, move, noise, place, raw, write
 
 NEW = noise(1, 4)
 GOOD = [raw(NEW, (0, 4))]
@@ -167,7 +166,7 @@ def _patch(old: bytes, new: bytes, src: tuple[int, int], dst: tuple[int, int]) -
         dst_extents=(Extent(*dst),),
         dst_length=len(new),
     )
-    return Planned(operation, bsdiff.encode(bsdiff.difference(old, new)), 0)
+    return Planned(operation, bsdiff4.diff(old, new))
 
 
 @pytest.mark.parametrize(
