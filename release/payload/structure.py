@@ -220,10 +220,6 @@ def _check_lengths(where: str, operation: Operation, block_size: int) -> None:
 
 def _check_work(part: Part, block_size: int) -> None:
     base, floor = part.blocks(block_size), WORK_FLOOR // block_size
-    for step in part.steps:
-        made = blocks_of(step.operation.dst_length or 0, block_size)
-        if step.operation.type is OperationType.BSDIFF and made > base:
-            raise PayloadFormatError(Rule.WORK, f"{step.where}: makes {made} blocks for a result of {base}")
     written = sum(block_count(step.operation.dst_extents) for step in part.steps)
     read = sum(block_count(step.operation.src_extents) for step in part.steps)
     if written > WRITE_FACTOR * base + floor or read > READ_FACTOR * base + floor:
@@ -317,3 +313,16 @@ def _mark_written(written: Flags, operation: Operation, block_size: int) -> None
         if extent.start != HOLE:
             written[extent.start : extent.start + min(extent.count, remaining)] = True
         remaining -= min(extent.count, remaining)
+
+
+def repeatable(operation: Operation) -> bool:
+    """Whether an operation leaves what it reads as it was, so that it may be run again after a stop."""
+    read = sorted((extent.start, extent.end) for extent in operation.src_extents)
+    written = sorted((extent.start, extent.end) for extent in operation.dst_extents)
+    position = 0
+    for start, end in read:
+        while position < len(written) and written[position][1] <= start:
+            position += 1
+        if position < len(written) and written[position][0] < end:
+            return False
+    return True
