@@ -5,6 +5,8 @@ from __future__ import annotations
 import bz2
 import errno
 import os
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import bsdiff4
 import pytest
 
 from release.errors import InputError, NotVerifiedError, StorageFullError
-from release.payload.apply import apply_payload
+from release.payload.apply import apply_payload, prove_payload
 from release.payload.check import check_payload
 from release.payload.operations import HOLE, Extent, Info, Operation, OperationType, Procedure, ProcedureType
 from release.payload.reader import open_payload
@@ -204,3 +206,107 @@ def test_an_open_payload_is_used_as_it_was_opened_and_stays_open(tmp_path: Path)
         path.write_bytes(b"other")
         with pytest.raises(NotVerifiedError, match=r"p: was changed or replaced while it was looked at"):
             payload.check_unchanged()
+
+
+def _of_every_kind(tmp_path: Path) -> tuple[Path, bytes]:
+    """A payload of all four operations, one of them too large to be decoded at once, and what it makes."""
+    zeros, moved = 25 << 8, 3 << 8
+    edited = bytearray(OLD)
+    edited[5000:5003] = b"new"
+    patch = Operation(
+        type=OperationType.BSDIFF,
+        src_extents=(Extent(0, 4),),
+        src_length=len(OLD),
+        dst_extents=(Extent(4 + zeros, 4),),
+        dst_length=len(OLD),
+    )
+    planned = [
+        raw(bz2.compress(bytes(zeros * 4096)), (4, zeros), kind=OperationType.REPLACE_BZ),
+        raw(A * 5, (4, 5)),
+        Planned(patch, bsdiff4.diff(OLD, bytes(edited))),
+        move([(0, 2)], [(1, 2)]),
+        move([(4, moved)], [(8 + zeros, moved)]),
+        raw(bz2.compress(D), (0, 1), kind=OperationType.REPLACE_BZ),
+    ]
+    begin, rest = A * 5, bytes(4096 * (zeros - 5))
+    new = D + A + B + D + begin + rest + bytes(edited) + begin + rest[: 4096 * (moved - 5)]
+    return made(tmp_path, planned, new), new
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_any_number_of_workers_makes_the_same(tmp_path: Path, old: Path, workers: int) -> None:
+    path, new = _of_every_kind(tmp_path)
+    told: list[tuple[int, int]] = []
+    applied = apply_payload(
+        path, tmp_path / "out", source=old, workers=workers, progress=lambda *done: told.append(done)
+    )
+    assert (tmp_path / "out").read_bytes() == new
+    assert told == sorted(told)
+    assert {total for _, total in told} == {told[-1][0]}
+    check_payload(path, workers=workers)
+    assert prove_payload(path, tmp_path, source=old, workers=workers) == applied
+    assert {item.name for item in tmp_path.iterdir()} == {"p", "old", "out"}
+
+
+def test_the_first_broken_operation_is_reported_whatever_runs_ahead(tmp_path: Path) -> None:
+    planned = [raw(A, (0, 1)), move([(3, 1)], [(1, 1)]), *[raw(b"x" * 4096, (at, 1)) for at in range(1, 9)]]
+    manifest = assemble(planned, A * 9)
+    operations = [*manifest.operations[:4], replace(manifest.operations[4], data_sha256=bytes(32))]
+    manifest = replace(manifest, operations=(*operations, *manifest.operations[5:]))
+    path = write(tmp_path / "p", manifest, planned)
+    (tmp_path / "old").write_bytes(A)
+    for workers in (1, 3):
+        with pytest.raises(PayloadFormatError, match=r"operation 1 \(MOVE\): reads blocks"):
+            apply_payload(path, tmp_path / "out", source=tmp_path / "old", workers=workers)
+        with pytest.raises(PayloadFormatError, match=r"operation 4 \(REPLACE\): the data do not match"):
+            check_payload(path, workers=workers)
+
+
+def test_an_interruption_ends_the_threads_and_leaves_nothing(tmp_path: Path, old: Path) -> None:
+    path, _ = _of_every_kind(tmp_path)
+
+    def interrupt(done: int, _: int) -> None:
+        if done > len(OLD):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        apply_payload(path, tmp_path / "out", source=old, workers=3, progress=interrupt)
+    assert not [thread for thread in threading.enumerate() if "ThreadPool" in thread.name]
+    assert {item.name for item in tmp_path.iterdir()} == {"p", "old"}
+
+
+def test_the_blobs_of_a_kernel_that_is_skipped_are_checked(tmp_path: Path) -> None:
+    path = _with_kernel_delta(tmp_path)
+    assert prove_payload(path, tmp_path).skipped == ("KERNEL", "PCR_POLICY")
+    broken = bytearray(path.read_bytes())
+    broken[-1] ^= 1
+    path.write_bytes(broken)
+    attempts: list[Callable[[], object]] = [
+        lambda: prove_payload(path, tmp_path),
+        lambda: apply_payload(path, tmp_path / "out"),
+    ]
+    for attempt in attempts:
+        with pytest.raises(PayloadFormatError, match=r"p: procedure KERNEL operation 0 \(BSDIFF\)") as caught:
+            attempt()
+        assert caught.value.rule is Rule.BLOB_HASH
+    assert {item.name for item in tmp_path.iterdir()} == {"p"}
+
+
+def test_a_source_that_the_kernel_cannot_copy_is_read(
+    tmp_path: Path, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot(*_: object) -> int:
+        raise OSError(errno.EXDEV, "another file system")
+
+    path = made(tmp_path, [move([(0, 1)], [(1, 1)])], A + A + C + D)
+    monkeypatch.setattr(os, "copy_file_range", cannot)
+    apply_payload(path, tmp_path / "out", source=old)
+    assert (tmp_path / "out").read_bytes() == A + A + C + D
+
+
+def test_one_operation_reads_no_more_than_there_is(tmp_path: Path, old: Path) -> None:
+    """A MOVE that lists blocks again and again is bounded by the target, or 16 MiB."""
+    planned = [move([(0, 4)] * 1025, [(0, 4)] * 1025)]
+    with pytest.raises(PayloadFormatError, match="reads 16793600 bytes of a target of 16384") as caught:
+        apply_payload(made(tmp_path, planned, OLD), tmp_path / "out", source=old)
+    assert caught.value.rule is Rule.WORK
