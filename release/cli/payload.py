@@ -14,6 +14,7 @@ import typer
 
 from release.atomic import check_place
 from release.canonical import Json
+from release.cli.explain import explain
 from release.cli.options import AsJson, profile_of
 from release.cli.output import emit, say, table, work
 from release.cli.passphrase import ask
@@ -298,3 +299,6 @@ def _file(digests: FileDigests, path: Path | None) -> dict[str, Json]:
         "size": digests.size,
         "sha256": digests.sha256.hex,
     }
+
+
+app.command()(explain)

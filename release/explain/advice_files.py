@@ -42,6 +42,14 @@ class Files:
         except UnreadableError:
             return None
 
+    def is_same(self, path: str) -> bool:
+        """Whether a file has the same content in both images; False as well if that cannot be told."""
+        new, old = self.new.get(path), self.old.get(normal(path))
+        if new is None or old is None or new.size != old.size:
+            return False
+        found = self.contents(path, LARGEST)
+        return found is not None and found[0] == found[1]
+
 
 def normal(path: str) -> str:
     """A path without the kernel's release."""
@@ -152,8 +160,7 @@ def unchanged_files(before: Side, after: Side, items: Sequence[Line]) -> Iterato
         if not item.payload or new is None or new.size > min(left, LARGEST):
             continue
         left -= new.size
-        found = files.contents(item.title, LARGEST)
-        if found is not None and found[0] == found[1]:
+        if files.is_same(item.title):
             count, cost = count + 1, cost + item.payload
     yield Advice(
         title=_DETERMINISTIC.get(after.files.kind, "lay files out the same way in every build"),

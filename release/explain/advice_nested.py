@@ -82,7 +82,7 @@ def _squashfs(item: Line, old: bytes, new: bytes, *, profile: Profile, scratch: 
             title=f"do not compress {item.title}, nor the modules in it",
             saving=found.saving(item.payload),
             basis=Basis.MEASURED,
-            how=f"{found}; it costs {item.payload:,}, a file in it its share of what changed",
+            how=f"{found}; all of it costs {item.payload:,}, a file in it its share of that",
         )
 
 

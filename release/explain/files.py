@@ -130,7 +130,8 @@ def content(image: Flat, file: StoredFile, limit: int) -> bytes:
         wanted = min(piece.length, size - piece.at)
         if piece.start + piece.stored > len(image):
             raise UnreadableError(f"{file.path}: lies behind the end of the image")
-        run = image[piece.start : piece.start + piece.stored].tobytes()
+        needed = piece.stored if piece.codec else min(piece.stored, piece.skip + wanted)
+        run = image[piece.start : piece.start + needed].tobytes()
         part = unpack(run, piece.codec, piece.skip + wanted)[piece.skip :]
         data[piece.at : piece.at + len(part)] = part
     return bytes(data)
