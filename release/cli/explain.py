@@ -132,8 +132,8 @@ def _show_advice(advice: tuple[Advice, ...]) -> None:
         return
     say("\nWhat would make it smaller (savings overlap, they do not add up)")
     for item in advice:
-        saving = f"{item.saving:,} bytes" if item.saving is not None else "saving"
-        say(f"- {item.title}: {saving}, {item.basis.value}\n    {item.how}")
+        saving = f"{item.saving:,} bytes, " if item.saving is not None else ""
+        say(f"- {item.title}: {saving}{item.basis.value}\n    {item.how}")
 
 
 def _row(line: Line, total: int) -> tuple[str, ...]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from release.explain.advice_files import kernel_modules, packed_files, unchanged_files
 from release.explain.advice_nested import nested_images
@@ -15,7 +18,6 @@ from release.explain.verity import differing_hashes, is_genuine, make_tree, stor
 from release.payload.operations import OperationType
 from release.payload.profile import Profile
 
-_HASH = 32
 _WORTH = 200
 """One part in so many of the blobs that a saving must be, to be spoken of."""
 
@@ -47,23 +49,22 @@ def _verity_salt(before: Side, after: Side, fates: Fates, profile: Profile) -> I
     if old is None or new is None or old.salt == new.salt or not is_genuine(after.blocks, new):
         return
     cost = int(fates.cost[new.start : new.end].sum())
-    remade = make_tree(after.blocks, new, old.salt)[-new.levels[0] :]
-    leaves = stored_tree(before.blocks, old)[-old.levels[0] :]
-    differing = differing_hashes(remade, leaves)
-    surplus = new.levels[0] - len(differing) + sum(new.levels[1:])
-    diffs = OperationType.BSDIFF in profile.operations
-    block_size = after.blocks.shape[1]
-    left = sum(_HASH * count if diffs else block_size for count in differing if count)
-    left += surplus * block_size
-    same = sum(1 for count in differing if not count)
-    each = f"{_HASH} bytes for each hash" if diffs else f"{block_size} bytes for each block of hashes"
+    remade = make_tree(after.blocks, new, old.salt)
+    leaves, others = remade[-new.levels[0] :], remade[: -new.levels[0]]
+    differ = differing_hashes(leaves, stored_tree(before.blocks, old)[-old.levels[0] :])
+    same = int(np.count_nonzero(~differ.any(axis=1)))
+    if OperationType.BSDIFF in profile.operations:
+        each, changed = "the hashes that differ", leaves.reshape(*differ.shape, -1)[differ]
+    else:
+        each, changed = "the blocks of hashes that differ", leaves[differ.any(axis=1)]
+    left = len(bz2.compress(others.tobytes() + changed.tobytes()))
     yield Advice(
         title="keep the salt of the verity tree the same in every build",
         saving=max(0, cost - left),
         basis=Basis.MEASURED,
-        how=f"the new tree made anew with the old salt: {same} of {new.levels[0]} blocks of leaves are as "
-        f"before, {sum(differing)} hashes are not; the tree costs {cost:,} bytes now, then at most {left:,} "
-        f"({each} that differs)",
+        how=f"the new tree made anew with the old salt: {same:,} of {len(leaves):,} blocks of leaves are as "
+        f"before, {np.count_nonzero(differ):,} hashes are not; the tree costs {cost:,} bytes now and "
+        f"{left:,} then ({each}, packed with bzip2)",
     )
 
 
@@ -79,14 +80,15 @@ def _metadata(items: Sequence[Line]) -> Iterator[Advice]:
 
 
 def _alignment(after: Side, fates: Fates, profile: Profile) -> Iterator[Advice]:
-    if OperationType.BSDIFF in profile.operations or after.kind not in {"squashfs", "erofs", "btrfs"}:
+    """For images whose files cannot be read: how many blocks the clients could keep or move."""
+    if OperationType.BSDIFF in profile.operations or after.files is not None:
         return
     kept = fates.blocks_of(Fate.UNCHANGED) + fates.blocks_of(Fate.MOVED) + fates.blocks_of(Fate.ZERO)
     blocks = len(fates.fate)
     if 2 * kept > blocks:
         return
     yield Advice(
-        title=f"aligned files, or clients with BSDIFF: {after.kind} packs files back to back",
+        title="a filesystem that aligns files to blocks, or clients that apply BSDIFF",
         saving=None,
         basis=Basis.NOT_MEASURED,
         how=f"only {kept:,} of {blocks:,} blocks are in the old image at block boundaries, and "

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 
-from release.explain.files import StoredFile, UnreadableError, by_path, content, unpack
+import numpy as np
+
+from release.explain.files import Piece, StoredFile, UnreadableError, by_path, content, unpack
 from release.explain.images import Side
 from release.explain.report import Advice, Basis, Line
 from release.explain.sampling import SAMPLE, Pair, sample
@@ -20,6 +24,16 @@ LARGEST = 256 << 20
 """Bytes of the largest file that is compared as a whole."""
 _MOST = 1 << 30
 """Bytes that are compared altogether."""
+
+
+class Sameness(Enum):
+    """What of a file is the same in both images."""
+
+    NONE = 0
+    """Nothing, or it cannot be told."""
+    CONTENT = 1
+    STORED = 2
+    """The content, and every byte of how it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +56,23 @@ class Files:
         except UnreadableError:
             return None
 
-    def is_same(self, path: str) -> bool:
-        """Whether a file has the same content in both images; False as well if that cannot be told."""
+    def sameness(self, path: str) -> Sameness:
+        """How much of a file is the same in both images."""
         new, old = self.new.get(path), self.old.get(normal(path))
-        if new is None or old is None or new.size != old.size:
-            return False
+        if new is None or old is None or new.size != old.size or new.size > LARGEST:
+            return Sameness.NONE
+        if len(new.pieces) == len(old.pieces) and all(
+            self._is_stored_alike(*pair) for pair in zip(old.pieces, new.pieces, strict=True)
+        ):
+            return Sameness.STORED
         found = self.contents(path, LARGEST)
-        return found is not None and found[0] == found[1]
+        return Sameness.CONTENT if found is not None and found[0] == found[1] else Sameness.NONE
+
+    def _is_stored_alike(self, old: Piece, new: Piece) -> bool:
+        if replace(old, start=0) != replace(new, start=0):
+            return False
+        was = self.before.flat[old.start : old.start + old.stored]
+        return np.array_equal(was, self.after.flat[new.start : new.start + new.stored])
 
 
 def normal(path: str) -> str:
@@ -150,28 +174,35 @@ def packed_files(
 
 
 def unchanged_files(before: Side, after: Side, items: Sequence[Line]) -> Iterator[Advice]:
-    """What files cost that are byte for byte the same in both images: noise of the way they were written."""
+    """What files cost that did not change: off the old block boundaries, or stored in another way."""
     files = files_of(before, after)
     if files is None or after.files is None:
         return
-    left, count, cost = _MOST, 0, 0
+    left = _MOST
+    counts, costs = Counter[Sameness](), Counter[Sameness]()
     for item in items:
-        new = files.new.get(item.title)
-        if not item.payload or new is None or new.size > min(left, LARGEST):
-            continue
-        left -= new.size
-        if files.is_same(item.title):
-            count, cost = count + 1, cost + item.payload
+        if item.payload and item.title in files.new and item.size <= left:
+            left -= item.size
+            same = files.sameness(item.title)
+            counts[same] += 1
+            costs[same] += item.payload
+    yield Advice(
+        title=f"let {after.files.kind} align files to blocks, or have clients that apply BSDIFF",
+        saving=costs[Sameness.STORED],
+        basis=Basis.MEASURED,
+        how=f"{counts[Sameness.STORED]:,} files are stored as before, and cost as much only because they do "
+        "not lie at the same distance from a block boundary",
+    )
     yield Advice(
         title=_DETERMINISTIC.get(after.files.kind, "lay files out the same way in every build"),
-        saving=cost,
+        saving=costs[Sameness.CONTENT],
         basis=Basis.MEASURED,
-        how=f"{count:,} files have the same content in both images, and cost as much only because they are "
-        "stored differently",
+        how=f"{counts[Sameness.CONTENT]:,} files have the same content in both images, and cost as much only "
+        "because they are stored in another way",
     )
 
 
 _DETERMINISTIC = {
     "btrfs": "make the filesystem with mkfs.btrfs --rootdir instead of writing it through the kernel",
-    "squashfs": "make squashfs the same way each time (one order of files, fragments off)",
+    "squashfs": "make squashfs the same way each time: one order of files, no fragments",
 }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,10 +123,13 @@ def _hash_level(blocks: Hashes, salt: bytes, block_size: int) -> Hashes:
     return padded.reshape(-1, block_size)
 
 
-def differing_hashes(one: Hashes, other: Hashes) -> Sequence[int]:
-    """How many hashes differ in each block that both trees have."""
-    rows = min(len(one), len(other))
-    shape = (rows, -1, _DIGEST)
-    differ = (one[:rows].reshape(shape) != other[:rows].reshape(shape)).any(axis=2)
-    found: list[int] = differ.sum(axis=1).tolist()
-    return found
+def differing_hashes(new: Hashes, old: Hashes) -> npt.NDArray[np.bool_]:
+    """Which hashes of ``new`` differ from those in the same place of ``old``.
+
+    A row for each block of ``new``. Where ``old`` has no such block, all of them do.
+    """
+    rows = min(len(new), len(old))
+    hashes = [tree[:rows].reshape(rows, -1, _DIGEST) for tree in (new, old)]
+    differ = np.ones((len(new), new.shape[1] // _DIGEST), dtype=np.bool_)
+    differ[:rows] = (hashes[0] != hashes[1]).any(axis=2)
+    return differ
