@@ -1,0 +1,217 @@
+"""The payload engine's compiled parts: what looks at every byte. Each call leaves the interpreter lock.
+
+Arrays come in as they must be (type, contiguous) or are copied into that form. Sizes that could make the
+C code reach outside of what it was given are checked here, in one place.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+BLOCK = 4096
+Bytes = npt.NDArray[np.uint8]
+Numbers = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+Flags = npt.NDArray[np.bool_]
+Entropy = npt.NDArray[np.int32]
+"""1/1024 bit a byte."""
+Covers = npt.NDArray[np.int64]
+"""Rows of (place in the new bytes, place in the source, length), in order, without overlap. Bytes."""
+
+SEEDS = 128
+"""Seeds of an indexed block."""
+
+_COPIES = 64
+"""Copies of one block that are looked at, and blocks of a run that are counted."""
+
+_LIBRARY = ctypes.CDLL(str(Path(__file__).with_name("_native.so")))
+for _name in ("cover_by_seeds", "cover_finely", "cut_covers"):
+    getattr(_LIBRARY, _name).restype = ctypes.c_int64
+
+
+def _pointer(array: npt.NDArray[Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def _size(value: int) -> ctypes.c_int64:
+    return ctypes.c_int64(value)
+
+
+def _flat(array: Bytes) -> Bytes:
+    return np.ascontiguousarray(array, dtype=np.uint8).reshape(-1)
+
+
+def _listed(image: Bytes, blocks: Numbers) -> Numbers:
+    listed = np.ascontiguousarray(blocks, dtype=np.int64)
+    if len(listed) and (int(listed.min()) < 0 or (int(listed.max()) + 1) * BLOCK > image.size):
+        raise RuntimeError("a block is listed that the image does not have")
+    return listed
+
+
+def hash_blocks(image: Bytes, blocks: Numbers) -> Hashes:
+    """A 64-bit hash of each of ``blocks``; equal hashes still have to be compared."""
+    flat, listed = _flat(image), _listed(image, blocks)
+    hashes = np.empty(len(listed), dtype=np.uint64)
+    _LIBRARY.hash_blocks(_pointer(flat), _pointer(listed), _size(len(listed)), _pointer(hashes))
+    return hashes
+
+
+def compare_blocks(old: Bytes, new: Bytes, first: int, count: int, kinds: Bytes) -> None:
+    """Set ``kinds`` of ``count`` blocks from ``first`` on: 1 the same in both, 2 empty, 0 neither."""
+    if (first + count) * BLOCK > new.size or first + count > len(kinds):
+        raise RuntimeError("a block is asked for that the image does not have")
+    _LIBRARY.compare_blocks(
+        _pointer(old), _size(old.size // BLOCK), _pointer(new), _size(first), _size(count), _pointer(kinds)
+    )
+
+
+def measure_entropy(image: Bytes, blocks: Numbers) -> Entropy:
+    """Order-0 entropy of each of ``blocks`` in 1/1024 bit a byte, 0 to 8192."""
+    flat, listed = _flat(image), _listed(image, blocks)
+    entropy = np.empty(len(listed), dtype=np.int32)
+    _LIBRARY.measure_entropy(_pointer(flat), _pointer(listed), _size(len(listed)), _pointer(entropy))
+    return entropy
+
+
+def index_seeds(
+    image: Bytes, blocks: Numbers, table: npt.NDArray[np.uint32], *, first: int, count: int
+) -> None:
+    """Add ``blocks[first : first + count]`` to ``table``, a power of two of numbers. Threads may share it."""
+    flat, listed = _flat(image), _listed(image, blocks)
+    bits = len(table).bit_length() - 1
+    if first < 0 or first + count > len(listed) or len(table) != 1 << bits:
+        raise RuntimeError("a seed index is not what it is said to be")
+    _LIBRARY.index_seeds(
+        _pointer(flat), _pointer(listed), _size(first), _size(count), _pointer(table), ctypes.c_int(bits)
+    )
+
+
+def find_copies(
+    old: Bytes, new: Bytes, blocks: Numbers, *, hashes: Hashes, staying: Flags, new_hashes: Hashes
+) -> Numbers:
+    """For each of ``blocks`` of ``new`` the block of ``old`` with the same content, or -1.
+
+    ``hashes`` are of all blocks of ``old``, ``new_hashes`` of ``blocks``. Of several copies one that makes
+    a long run is taken, then one that is ``staying`` as it is.
+    """
+    old, new, listed = _flat(old), _flat(new), _listed(new, blocks)
+    if not len(hashes) == len(staying) == old.size // BLOCK < (1 << 32) - 1 or len(new_hashes) != len(listed):
+        raise RuntimeError("hashes and blocks do not go together")
+    bits = max(8, (2 * len(hashes)).bit_length())
+    heads, links = np.zeros(1 << bits, dtype=np.uint32), np.empty(len(hashes), dtype=np.uint32)
+    sources = np.empty(len(listed), dtype=np.int64)
+    _LIBRARY.find_copies(
+        _pointer(old), _size(len(hashes)), _pointer(hashes), _pointer(staying.view(np.uint8)),
+        _pointer(new), _pointer(listed), _size(len(listed)), _pointer(new_hashes),
+        _pointer(heads), ctypes.c_int(bits), _pointer(links), _size(_COPIES), _pointer(sources),
+    )  # fmt: skip
+    return sources
+
+
+def cover_by_seeds(
+    source: Bytes,
+    blocks: Numbers,
+    table: npt.NDArray[np.uint32],
+    new: Bytes,
+    *,
+    own: Numbers | None = None,
+    always: int = 0,
+) -> Covers:
+    """Stretches of ``new`` that are in ``source``, found through ``table``, the index of ``blocks``.
+
+    Where ``source`` is the image that ``new`` was taken from, ``own`` says which blocks those were: then
+    only the first ``always`` of ``blocks`` are sources for all, the rest only for blocks behind them.
+    """
+    source, new = _flat(source), _flat(new)
+    if own is not None and len(own) * BLOCK < new.size:
+        raise RuntimeError("it is not said where the new bytes are")
+    most = new.size // 16 + 1
+    covers = np.empty((most, 3), dtype=np.int64)
+    count = _LIBRARY.cover_by_seeds(
+        _pointer(source), _size(source.size), _pointer(blocks), _pointer(table),
+        ctypes.c_int(len(table).bit_length() - 1), _pointer(new), _size(new.size),
+        _pointer(own) if own is not None else None, _size(always), _pointer(covers), _size(most),
+    )  # fmt: skip
+    return covers[:count].copy()
+
+
+def cover_finely(old: Bytes, strides: Bytes, new: Bytes, rows: int) -> Covers:
+    """Stretches of ``new`` that are alike in ``old``; single bytes in them may differ.
+
+    ``strides`` gives the distance of indexed seeds for each block of ``old``, 0 for none; ``rows`` the
+    rows of eight seeds that the index may have, 32 bytes each.
+    """
+    old, new = _flat(old), _flat(new)
+    if len(strides) * BLOCK < old.size or max(old.size, new.size) >= 1 << 31:
+        raise RuntimeError("too many bytes to compare at once")
+    table = np.empty(rows * 8, dtype=np.uint32)
+    most = new.size // 8 + 2
+    covers = np.empty((most, 3), dtype=np.int64)
+    count = _LIBRARY.cover_finely(
+        _pointer(old), _size(old.size), _pointer(strides), _pointer(new), _size(new.size),
+        _pointer(table), _size(rows), _pointer(covers), _size(most),
+    )  # fmt: skip
+    if count < 0:
+        raise RuntimeError("more covers than a difference can have")
+    return covers[:count].copy()
+
+
+def cut_covers(covers: Covers, keep: Flags) -> Covers:
+    """What makes the kept blocks of the new bytes, one behind the other."""
+    flags = np.ascontiguousarray(keep, dtype=np.uint8)
+    place = np.cumsum(flags, dtype=np.int64) - 1
+    covers = np.ascontiguousarray(covers)
+    out = np.empty((len(covers) + len(keep), 3), dtype=np.int64)
+    count = _LIBRARY.cut_covers(
+        _pointer(covers), _size(len(covers)), _pointer(flags), _pointer(place), _pointer(out)
+    )
+    return out[:count].copy()
+
+
+def write_streams(covers: Covers, old: Bytes, new: Bytes) -> tuple[Numbers, Bytes, Bytes]:
+    """Control entries (add, copy, seek), diff bytes and extra bytes that make ``new`` of ``old``."""
+    old, new, covers = _flat(old), _flat(new), np.ascontiguousarray(covers)
+    control = np.empty((len(covers) + 1, 3), dtype=np.int64)
+    diff, extra = np.empty(new.size, dtype=np.uint8), np.empty(new.size, dtype=np.uint8)
+    sizes = np.empty(3, dtype=np.int64)
+    _LIBRARY.write_streams(
+        _pointer(covers), _size(len(covers)), _pointer(old), _pointer(new), _size(new.size),
+        _pointer(control), _pointer(diff), _pointer(extra), _pointer(sizes),
+    )  # fmt: skip
+    entries, diffs, extras = sizes.tolist()
+    return control[:entries], diff[:diffs], extra[:extras]
+
+
+def count_covered(covers: Covers, blocks: int) -> Numbers:
+    """Bytes of each of ``blocks`` new blocks that ``covers`` explain."""
+    covers = np.ascontiguousarray(covers)
+    if len(covers) and int((covers[:, 0] + covers[:, 2]).max()) > blocks * BLOCK:
+        raise RuntimeError("a cover reaches past the new bytes")
+    covered = np.zeros(blocks, dtype=np.int64)
+    _LIBRARY.count_covered(_pointer(covers), _size(len(covers)), _pointer(covered))
+    return covered
+
+
+def mark_derived(covers: Covers, own: Numbers, otherwise: Numbers, margin: int, usable: Bytes) -> Flags:
+    """Which new blocks are better made from the blocks of the new image that ``covers`` name.
+
+    ``own`` are the blocks in order, ``otherwise`` the bytes of each that come from elsewhere, ``margin``
+    the bytes by which this must be better. ``usable`` tells for every block of the image whether it is a
+    source: 0 no, 1 for blocks behind it, 2 for all. A derived block becomes 0.
+    """
+    covers = np.ascontiguousarray(covers)
+    if len(own) != len(otherwise):
+        raise RuntimeError("not every block is told what else explains it")
+    if len(covers) and int((covers[:, 1] + covers[:, 2]).max()) > len(usable) * BLOCK:
+        raise RuntimeError("a cover reaches past the image")
+    derived = np.zeros(len(own), dtype=np.uint8)
+    _LIBRARY.mark_derived(
+        _pointer(covers), _size(len(covers)), _pointer(own), _size(len(own)),
+        _pointer(otherwise), _size(margin), _pointer(usable), _pointer(derived),
+    )  # fmt: skip
+    return derived.astype(np.bool_)

@@ -1,0 +1,46 @@
+/* Which blocks of the new image are better made from other blocks of it than sent or made from the old. */
+#include "native.h"
+
+/* Bytes of each new block that the covers explain, into covered[blocks]. */
+EXPORT void count_covered(const Cover *covers, int64_t count, int64_t *covered)
+{
+    for (int64_t index = 0; index < count; index++) {
+        int64_t at = covers[index].at, end = at + covers[index].length;
+        while (at < end) {
+            int64_t next = (at / BLOCK + 1) * BLOCK;
+            next = next < end ? next : end;
+            covered[at / BLOCK] += next - at;
+            at = next;
+        }
+    }
+}
+
+/* Walk through the new blocks in order and mark those as derived of which usable sources explain more than
+ * `otherwise[block] + margin` bytes; a derived block is no source for any other.
+ *
+ * covers: sources are places in the new image. own[block]: where the block lies in it. usable, by block of
+ * the image: 0 no source, 1 a source for blocks behind it, 2 a source for all; updated. */
+EXPORT void mark_derived(const Cover *covers, int64_t count, const int64_t *own, int64_t blocks,
+                         const int64_t *otherwise, int64_t margin, uint8_t *usable, uint8_t *derived)
+{
+    int64_t index = 0;
+    for (int64_t block = 0; block < blocks; block++) {
+        int64_t start = block * BLOCK, end = start + BLOCK, explained = 0;
+        while (index < count && covers[index].at + covers[index].length <= start)
+            index++;
+        for (int64_t next = index; next < count && covers[next].at < end; next++) {
+            int64_t low = covers[next].at > start ? covers[next].at : start;
+            int64_t high = covers[next].at + covers[next].length;
+            high = high < end ? high : end;
+            int64_t place = covers[next].source + low - covers[next].at;
+            int usable_here = 1;
+            for (int64_t source = place / BLOCK; source <= (place + high - low - 1) / BLOCK; source++)
+                usable_here &= usable[source] == 2 || (usable[source] == 1 && source < own[block]);
+            if (usable_here)
+                explained += high - low;
+        }
+        derived[block] = explained > otherwise[block] + margin;
+        if (derived[block])
+            usable[own[block]] = 0;
+    }
+}
