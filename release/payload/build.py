@@ -10,9 +10,9 @@ from typing import Protocol
 from release.atomic import replacing
 from release.digests import Digest, FileDigests, hash_file
 from release.errors import InputError
-from release.payload import bsdiff, delta, full, signature_blob, writer
-from release.payload.full import Planned
-from release.payload.image_blocks import map_file, map_image
+from release.payload import delta, packing, patching, signature_blob, similar, writer
+from release.payload.delta import Means
+from release.payload.image_blocks import Blocks2D, map_file, map_image
 from release.payload.operations import (
     BLOCK_SIZE,
     Extent,
@@ -21,13 +21,28 @@ from release.payload.operations import (
     Procedure,
     ProcedureType,
 )
+from release.payload.packing import Planned
+from release.payload.parallel import ordered_map
 from release.payload.profile import FLATCAR, Profile
 from release.payload.reader import count_blob_bytes, count_operations
-from release.payload.structure import blocks_of
+from release.payload.spool import Spool
+from release.payload.structure import blocks_of, repeatable
 from release.payload.writer import BlobFile
 
-_KERNEL_DIFF_LIMIT = 32 << 20
-"""Bytes of the largest kernel that is diffed: bsdiff takes 17 bytes of memory for each."""
+MEMORY = 1 << 30
+"""Bytes of memory that a build takes at the most if it is told nothing else."""
+
+_FIXED_MEMORY = 160 << 20
+"""Bytes that Python with its libraries, the manifest and the data under way take."""
+
+_MEMORY_PER_BLOCK = 160
+"""Bytes of all that is known about one block."""
+
+_INDEX_SHARE = 4
+"""The index may take one part in so many of the memory."""
+
+_KERNEL_DIFF_LIMIT = 16 << 20
+"""Bytes of the largest kernel that is diffed as one piece."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +50,8 @@ class BuildOrder:
     """What to build.
 
     Attributes:
-        new_image: the image that the payload makes.
+        new_image: the image that the payload makes; whole blocks, except for clients that unpack it into
+            a file (a self-contained profile).
         out: the payload file.
         old_image: makes a delta that applies to exactly this image; ``None`` for a full payload.
         kernel: also install this kernel.
@@ -44,6 +60,8 @@ class BuildOrder:
         signature_sizes: bytes of each signature to come (256 for RSA-2048, 512 for RSA-4096), in the
             order they will be attached; empty for a payload without a place for signatures.
         workers: threads.
+        memory: bytes of memory of its own (mapped images do not count) that the build keeps below.
+            Less makes it slower, and where the index has to be smaller, a delta larger.
     """
 
     new_image: Path
@@ -54,6 +72,7 @@ class BuildOrder:
     profile: Profile = FLATCAR
     signature_sizes: tuple[int, ...] = ()
     workers: int = 1
+    memory: int = MEMORY
 
 
 class OrderError(InputError):
@@ -83,6 +102,8 @@ class BuiltPayload:
         old_image: what a delta needs.
         kernel: the kernel it installs.
         profile: whom it was built for.
+        unrepeatable: operations that overwrite what they read. A client that is stopped in one has to
+            start all over.
     """
 
     path: Path
@@ -96,17 +117,18 @@ class BuiltPayload:
     old_image: FileDigests | None
     kernel: FileDigests | None
     profile: str
+    unrepeatable: int
 
 
 def build_payload(order: BuildOrder, progress: Progress | None = None) -> BuiltPayload:
     """Build the payload that ``order`` asks for and put it at ``order.out`` when it is whole.
 
-    Memory is bounded by a few MiB per worker, for a delta plus about 40 bytes per block. Does not
-    apply what it built; ``check_payload`` and ``apply_payload`` prove it.
+    Does not apply what it built; ``apply_payload`` proves it. Interrupted, it ends within about a second
+    and leaves nothing.
 
     Raises:
         OrderError: see ``check_order``.
-        InputError: an image is missing, empty or not whole blocks.
+        InputError: an image is missing, empty or not whole blocks, or the memory is too little for it.
         StorageFullError, UnavailableError: from the file system. Nothing is left at ``order.out``.
     """
     signatures_size = signature_blob.blob_size(order.signature_sizes) if order.signature_sizes else 0
@@ -131,22 +153,37 @@ class _Build:
     def __init__(self, order: BuildOrder, progress: Progress | None) -> None:
         self._order = order
         self._progress = progress
-        self._new = map_image(order.new_image, BLOCK_SIZE)
+        # A file that a client unpacks may end anywhere; a partition has whole blocks.
+        to_file = order.profile.self_contained
+        self._new = map_file(order.new_image) if to_file else map_image(order.new_image, BLOCK_SIZE)
+        self._old = map_image(order.old_image, BLOCK_SIZE) if order.old_image is not None else None
         self._kernel = map_file(order.kernel) if order.kernel is not None else None
-        kernel_blocks = blocks_of(len(self._kernel), BLOCK_SIZE) if self._kernel is not None else 0
-        self._total = len(self._new) + kernel_blocks
+        self._blocks = blocks_of(self._new.size, BLOCK_SIZE)
+        kernel_blocks = blocks_of(self._kernel.size, BLOCK_SIZE) if self._kernel is not None else 0
+        self._total = self._blocks + kernel_blocks
         self._done = 0
 
     def run(self, signatures_size: int) -> BuiltPayload:
         order = self._order
-        new = hash_file(order.new_image)
-        old = hash_file(order.old_image) if order.old_image is not None else None
-        kernel = hash_file(order.kernel) if order.kernel is not None else None
-        with replacing(order.out) as file, BlobFile(order.out) as blob_file:
+        workers = self._workers()
+        files = [path for path in (order.new_image, order.old_image, order.kernel, order.old_kernel) if path]
+        known = dict(zip(files, ordered_map(hash_file, files, workers), strict=True))
+        new = known[order.new_image]
+        with replacing(order.out) as file, BlobFile(order.out) as blob_file, Spool(order.out) as spool:
             self._report(0)
-            operations = self._store(blob_file, self._image_operations())
-            self._report(len(self._new) - self._done)
-            procedures = [self._kernel_procedure(blob_file, kernel)] if kernel is not None else []
+            means = Means(
+                profile=order.profile,
+                spool=spool,
+                workers=workers,
+                index_memory=order.memory // _INDEX_SHARE,
+                count=self._report,
+            )
+            operations = writer.store(blob_file, self._image_operations(means))
+            self._report(self._blocks - self._done)
+            procedures = []
+            if order.kernel is not None:
+                old_kernel = known[order.old_kernel] if order.old_kernel is not None else None
+                procedures.append(self._kernel_procedure(blob_file, known[order.kernel], old_kernel))
             self._report(self._total - self._done)
             manifest = writer.assemble(operations, new, procedures, signatures_size)
             written = writer.write(file, manifest, blob_file)
@@ -159,42 +196,52 @@ class _Build:
             operations=count_operations(manifest),
             blob_bytes=count_blob_bytes(manifest),
             new_image=new,
-            old_image=old,
-            kernel=kernel,
+            old_image=known[order.old_image] if order.old_image is not None else None,
+            kernel=known[order.kernel] if order.kernel is not None else None,
             profile=order.profile.name,
+            unrepeatable=sum(not repeatable(operation) for operation in operations),
         )
 
+    def _workers(self) -> int:
+        """As many as asked for and as the memory is enough for."""
+        order = self._order
+        blocks = self._blocks + (len(self._old) if self._old is not None else 0)
+        left = order.memory - _FIXED_MEMORY - blocks * _MEMORY_PER_BLOCK
+        if left < similar.GROUP_MEMORY:
+            least = order.memory - left + similar.GROUP_MEMORY
+            raise InputError(
+                f"memory: expected at least {least >> 20} MiB for images of {blocks} blocks, "
+                f"found {order.memory >> 20} MiB"
+            )
+        return min(order.workers, left // similar.GROUP_MEMORY)
+
     def _report(self, blocks: int) -> None:
-        self._done += blocks
+        # A block that lost its operation to another one while they were ordered was told of before.
+        self._done = min(self._done + blocks, self._total)
         if self._progress is not None:
             self._progress(self._done, self._total)
 
-    def _store(self, blob_file: BlobFile, planned: Iterable[Planned]) -> list[Operation]:
-        operations = []
-        for operation, blocks in writer.store(blob_file, planned):
-            operations.append(operation)
-            # A delta may write a block twice (aside and for good), which is no further progress.
-            self._report(min(blocks, self._total - self._done))
-        return operations
+    def _image_operations(self, means: Means) -> Iterable[Planned]:
+        if means.profile.self_contained:
+            return self._counted(packing.carry_front_to_back(self._new, means.workers))
+        nothing: Blocks2D = self._new[:0]
+        return delta.plan(self._old if self._old is not None else nothing, self._new, means)
 
-    def _image_operations(self) -> Iterable[Planned]:
-        order = self._order
-        if order.old_image is None:
-            return full.replace_everything(self._new.reshape(-1), order.workers)
-        old = map_image(order.old_image, BLOCK_SIZE)
-        return delta.plan(old, self._new, order.profile, order.workers)
+    def _counted(self, planned: Iterable[Planned]) -> Iterable[Planned]:
+        for item in planned:
+            yield item
+            self._report(item.blocks)
 
-    def _kernel_procedure(self, blob_file: BlobFile, new: FileDigests) -> Procedure:
+    def _kernel_procedure(self, blob_file: BlobFile, new: FileDigests, old: FileDigests | None) -> Procedure:
         order = self._order
         kernel = self._kernel
         if kernel is None:
             raise RuntimeError("there is no kernel to install")
-        old = hash_file(order.old_kernel) if order.old_kernel is not None else None
         patch = self._kernel_patch(order.old_kernel, old, new) if order.old_kernel and old else None
         # Nothing at all (the same kernel) is smaller than anything.
-        planned = list(full.replace_everything(kernel, order.workers)) if patch != [] else []
+        planned = list(packing.carry_front_to_back(kernel, order.workers)) if patch != [] else []
         smaller = patch is not None and sum(map(_weight, patch)) <= sum(map(_weight, planned))
-        operations = self._store(blob_file, patch if patch is not None and smaller else planned)
+        operations = writer.store(blob_file, patch if patch is not None and smaller else planned)
         return Procedure(
             type=ProcedureType.KERNEL,
             operations=tuple(operations),
@@ -215,7 +262,7 @@ class _Build:
             or not old.size
         ):
             return None
-        patch = bsdiff.encode(bsdiff.difference(map_file(path).tobytes(), kernel.tobytes()))
+        patch = patching.make_patch(map_file(path), kernel)
         blocks = blocks_of(new.size, BLOCK_SIZE)
         operation = Operation(
             type=OperationType.BSDIFF,

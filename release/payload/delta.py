@@ -1,111 +1,193 @@
-"""The operations that turn one image into another, in place."""
+"""The operations that turn one image into another, in place; or, from nothing, make a whole one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 
+from release.payload import derived, packing, seeds, similar
 from release.payload.extents import Blocks, to_extents
-from release.payload.full import Planned, replace_blocks
 from release.payload.image_blocks import Blocks2D
-from release.payload.matching import Matches, match
-from release.payload.operations import Operation, OperationType
+from release.payload.matching import Mask, Matches, match
+from release.payload.merging import merge_moves
+from release.payload.operations import BLOCK_SIZE, Operation, OperationType
 from release.payload.order import Step, arrange
+from release.payload.packing import Planned
 from release.payload.profile import Profile
-from release.payload.similar import diffs
+from release.payload.spool import Spool
 
-_MOVE_BLOCKS = 1024
+MOVE_BLOCKS = 1024
 """Most blocks of one MOVE: the client holds its 4 MiB in memory."""
 
-_MOVE_EXTENTS = 512
-"""Most extents on either side of one MOVE that was put together from several."""
+_SHORT_SHIFT = 64
+"""A run that moves by fewer blocks than this is copied aside; by more, it is moved piece by piece."""
 
 
-def plan(old: Blocks2D, new: Blocks2D, profile: Profile, workers: int) -> Iterator[Planned]:
-    """Operations in the order they must run.
+class Count(Protocol):
+    """Told that so many more blocks of the new image have their operation."""
 
-    Unchanged blocks have none; blocks found elsewhere are moved; similar ones patched where
-    ``profile`` has BSDIFF; the rest is sent, last, so that until then it is room to put blocks aside.
+    def __call__(self, blocks: int, /) -> None:
+        """``blocks`` more. Called in the thread that plans."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What a plan may use.
+
+    Attributes:
+        profile: the clients that must be able to apply it.
+        spool: where patches wait.
+        workers: threads.
+        index_memory: bytes of the largest index; a smaller one finds less.
+        count: told of progress.
     """
-    matches = match(old, new)
-    steps = list(_moves(matches))
-    if OperationType.BSDIFF in profile.operations:
-        steps += diffs(old, new, matches, profile, workers)
-    made = np.zeros(len(new), dtype=np.bool_)
-    for step in steps:
-        made[step.dst] = True
-    rest = matches.rest[~made[matches.rest]]
+
+    profile: Profile
+    spool: Spool
+    workers: int
+    index_memory: int
+    count: Count
+
+
+@dataclass(slots=True)
+class _Patched:
+    """Patches from the old image, patches from the new one, and what must be sent."""
+
+    from_old: list[similar.Patch] = field(default_factory=list)
+    from_new: list[similar.Patch] = field(default_factory=list)
+    sent: list[Blocks] = field(default_factory=list)
+    beside: Blocks = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+
+def plan(old: Blocks2D, new: Blocks2D, means: Means) -> Iterator[Planned]:
+    """Operations in the order they must run; ``old`` has no blocks for a whole image.
+
+    Unchanged blocks have none. First come moves and patches that read the old image, in an order in
+    which each finds it; then what is sent, until when those blocks are room to put others aside; then
+    what is made from the new image itself.
+    """
+    matches = match(old, new, means.workers)
+    means.count(len(new) - len(matches.rest))
+    patched = _patch(old, new, matches, means)
+    sent = np.sort(np.concatenate([np.empty(0, dtype=np.int64), *patched.sent]))
+    steps = [*_moves(matches), *(_step(patch) for patch in patched.from_old)]
+    later = [patch.dst for patch in patched.from_new]
     zero = np.flatnonzero(matches.zero)
     # What lies behind a smaller new image is of no further use either.
-    spare = np.concatenate((rest, zero, np.arange(len(new), max(len(old), len(new)))))
-    arrangement = arrange(steps, spare.tolist(), max(len(old), len(new)))
-    for step in _merged(arrangement.steps):
-        yield _planned(step, new.shape[1])
-    data = np.union1d(rest, np.array(arrangement.given_up, dtype=np.int64))
-    yield from replace_blocks(new, data, workers)
-    yield from replace_blocks(new, zero, workers)
+    behind = np.arange(len(new), max(len(old), len(new)), dtype=np.int64)
+    spare = np.concatenate((sent, *later, matches.repeats, zero, behind))
+    empty = _empty_in_place(old, matches)
+    arrangement = arrange(steps, spare.tolist(), max(len(old), len(new)), empty.tolist())
+    for step in merge_moves(arrangement.steps):
+        yield _planned(step, means.spool)
+    sent = np.union1d(sent, np.array(arrangement.given_up, dtype=np.int64))
+    for planned in packing.carry_blocks(new, sent, patched.beside, means.workers):
+        yield planned
+        means.count(planned.blocks)
+    yield from packing.carry_zeros(np.union1d(zero, np.array(arrangement.used, dtype=np.int64)))
+    for patch in patched.from_new:
+        yield _planned(_step(patch), means.spool)
+    yield from _repeats(matches)
+
+
+def _patch(old: Blocks2D, new: Blocks2D, matches: Matches, means: Means) -> _Patched:
+    """Decide for every block with new content how it is made."""
+    if OperationType.BSDIFF not in means.profile.operations or not len(old):
+        return _pair(new, matches.rest, means)
+    memory, workers = means.index_memory, means.workers
+    in_old = seeds.SeedIndex(old, _not_empty(old), memory=memory, workers=workers)
+    elsewhere = derived.find_covers(in_old, new, matches.rest, workers, own=False)
+    del in_old
+    derivation = derived.derive(
+        new, matches.rest, _final(new, matches), elsewhere, memory=memory, workers=workers
+    )
+    pairs = list(zip(elsewhere, derivation.groups, derivation.derived, strict=True))
+    from_old = [group.only(~other) for group, _, other in pairs]
+    from_new = [group.only(other) for _, group, other in pairs if other.any()]
+    result = _Patched()
+    everything = np.ones(len(old), dtype=np.bool_)
+    sources = (
+        (similar.Source(old, everything, in_place=True), from_old, result.from_old),
+        (similar.Source(new, derivation.usable, in_place=False), from_new, result.from_new),
+    )
+    for source, groups, patches in sources:
+        made = similar.patches(
+            groups, source=source, new=new, profile=means.profile, spool=means.spool, workers=workers
+        )
+        for patch, left in made:
+            if patch is not None:
+                patches.append(patch)
+                means.count(len(patch.dst))
+            result.sent.append(left)
+    return result
+
+
+def _pair(new: Blocks2D, rest: Blocks, means: Means) -> _Patched:
+    """Everything is sent; what repeats other content at some offset, beside it."""
+    if not len(rest):
+        return _Patched()
+    nothing = np.empty(0, dtype=np.int64)
+    derivation = derived.derive(new, rest, nothing, None, memory=means.index_memory, workers=means.workers)
+    return _Patched(sent=[rest], beside=derived.side_by_side(derivation))
+
+
+def _not_empty(image: Blocks2D) -> Blocks:
+    filled = np.zeros(len(image), dtype=np.bool_)
+    for start in range(0, len(image), MOVE_BLOCKS):
+        part = slice(start, start + MOVE_BLOCKS)
+        filled[part] = image[part].any(axis=1)
+    return np.flatnonzero(filled)
+
+
+def _final(new: Blocks2D, matches: Matches) -> Blocks:
+    """Blocks that are in place before anything is made from the new image: unchanged and moved ones."""
+    return np.intersect1d(np.flatnonzero(matches.source >= 0), _not_empty(new), assume_unique=True)
+
+
+def _empty_in_place(old: Blocks2D, matches: Matches) -> Blocks:
+    unchanged = matches.unchanged
+    empty: Mask = np.zeros(len(unchanged), dtype=np.bool_)
+    common = min(len(old), len(unchanged))
+    empty[:common] = True
+    empty[_not_empty(old[:common])] = False
+    return np.flatnonzero(empty & unchanged)
 
 
 def _moves(matches: Matches) -> Iterator[Step]:
-    """One step for each run that is whole in both images."""
+    """One step for each run that is whole in both images, or for each piece of it."""
     blocks = matches.moved
     source = matches.source[blocks]
     if not len(blocks):
         return
     cuts = np.flatnonzero((np.diff(blocks) != 1) | (np.diff(source) != 1)) + 1
-    for start, stop in _ranges(cuts, len(blocks)):
-        for low in range(start, stop, _MOVE_BLOCKS):
-            high = min(low + _MOVE_BLOCKS, stop)
+    bounds = [0, *cuts.tolist(), len(blocks)]
+    for start, stop in pairwise(bounds):
+        shift = abs(int(source[start] - blocks[start]))
+        most = shift if _SHORT_SHIFT <= shift < MOVE_BLOCKS else MOVE_BLOCKS
+        for low in range(start, stop, most):
+            high = min(low + most, stop)
             yield Step(blocks[low:high].tolist(), source[low:high].tolist())
 
 
-def _ranges(cuts: Blocks, end: int) -> Iterator[tuple[int, int]]:
-    bounds = [0, *cuts.tolist(), end]
-    yield from pairwise(bounds)
+def _repeats(matches: Matches) -> Iterator[Planned]:
+    """Copies of blocks that are by now in place."""
+    blocks = matches.repeats
+    for start in range(0, len(blocks), MOVE_BLOCKS):
+        piece = blocks[start : start + MOVE_BLOCKS]
+        source = to_extents(matches.first[piece])
+        move = Operation(type=OperationType.MOVE, src_extents=source, dst_extents=to_extents(piece))
+        yield Planned(move, b"", len(piece))
 
 
-def _merged(steps: list[Step]) -> Iterator[Step]:
-    """Put neighbouring moves together where that changes neither the result nor repeatability.
-
-    A move whose source and destination overlap cannot be repeated after an interruption; the client
-    then starts over. Such moves stay alone and none is made here.
-    """
-    open_step: Step | None = None
-    reads: set[int] = set()
-    writes: set[int] = set()
-    extents = 0
-    for step in steps:
-        if step.patch is None:
-            more = max(len(to_extents(step.dst)), len(to_extents(step.src)))
-            fits = (
-                open_step is not None
-                and len(open_step.dst) + len(step.dst) <= _MOVE_BLOCKS
-                and extents + more <= _MOVE_EXTENTS
-                and writes.isdisjoint(step.src)
-                and writes.isdisjoint(step.dst)
-                and reads.isdisjoint(step.dst)
-            )
-            if open_step is not None and fits:
-                open_step = Step(open_step.dst + step.dst, open_step.src + step.src)
-                reads.update(step.src)
-                writes.update(step.dst)
-                extents += more
-                continue
-        if open_step is not None:
-            yield open_step
-            open_step = None
-        if step.patch is not None:
-            yield step
-            continue
-        open_step, extents = step, more
-        reads, writes = set(step.src), set(step.dst)
-    if open_step is not None:
-        yield open_step
+def _step(patch: similar.Patch) -> Step:
+    return Step(patch.dst.tolist(), patch.src.tolist(), patch.data)
 
 
-def _planned(step: Step, block_size: int) -> Planned:
+def _planned(step: Step, spool: Spool) -> Planned:
     source, target = to_extents(step.src), to_extents(step.dst)
     if step.patch is None:
         move = Operation(type=OperationType.MOVE, src_extents=source, dst_extents=target)
@@ -113,8 +195,8 @@ def _planned(step: Step, block_size: int) -> Planned:
     patch = Operation(
         type=OperationType.BSDIFF,
         src_extents=source,
-        src_length=len(step.src) * block_size,
+        src_length=len(step.src) * BLOCK_SIZE,
         dst_extents=target,
-        dst_length=len(step.dst) * block_size,
+        dst_length=len(step.dst) * BLOCK_SIZE,
     )
-    return Planned(patch, step.patch, len(step.dst))
+    return Planned(patch, spool.read(step.patch), len(step.dst))

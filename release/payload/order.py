@@ -9,9 +9,11 @@ have been made from them are given up, to be sent as data.
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+
+from release.payload.scratch_blocks import ScratchBlocks
+from release.payload.spool import Spooled
 
 _WALK = 64
 """Steps followed in search of a circle. Where it is longer, some step on the way is freed instead."""
@@ -26,32 +28,45 @@ class Step:
 
     dst: list[int]
     src: list[int]
-    patch: bytes | None = None
+    patch: Spooled | None = None
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it leaves what it reads as it was."""
+        return set(self.dst).isdisjoint(self.src)
 
 
 @dataclass(slots=True)
 class Arrangement:
-    """Steps in the order they run, and the blocks that must be sent as data after all."""
+    """Steps in the order they run.
+
+    ``given_up`` are the blocks that must be sent as data after all, ``used`` the empty blocks that must
+    be emptied again.
+    """
 
     steps: list[Step] = field(default_factory=list)
     given_up: list[int] = field(default_factory=list)
+    used: list[int] = field(default_factory=list)
 
 
-def arrange(steps: Sequence[Step], spare: Iterable[int], total: int) -> Arrangement:
+def arrange(
+    steps: Sequence[Step], spare: Iterable[int], total: int, empty: Iterable[int] = ()
+) -> Arrangement:
     """Bring ``steps`` into an order in which each finds the old content of what it reads.
 
     Args:
         steps: each block is written by at most one. The given objects are changed.
         spare: blocks that no step writes and whose content after the last step does not matter.
         total: all block numbers are below this.
+        empty: blocks that are empty before and after, to be used when no spare ones are left.
 
     The same input gives the same order.
     """
-    return _Arranger(steps, spare, total).run()
+    return _Arranger(steps, spare, total, empty).run()
 
 
 class _Arranger:
-    def __init__(self, steps: Sequence[Step], spare: Iterable[int], total: int) -> None:
+    def __init__(self, steps: Sequence[Step], spare: Iterable[int], total: int, empty: Iterable[int]) -> None:
         self._steps = steps
         self._result = Arrangement()
         self._done = [False] * len(steps)
@@ -71,11 +86,13 @@ class _Arranger:
         self._blocked = [sum(1 for block in step.dst if self._pending[block]) for step in steps]
         """For each step the blocks it writes that others still have to read."""
         self._is_spare = [False] * total
-        self._aside: deque[int] = deque()
         for block in spare:
             self._is_spare[block] = True
-            if not self._pending[block]:
-                self._aside.append(block)
+        self._scratch = ScratchBlocks(
+            total,
+            (block for block in range(total) if self._is_spare[block] and not self._pending[block]),
+            (block for block in empty if not self._pending[block]),
+        )
         self._ready = [index for index in range(len(steps)) if not self._blocked[index]]
 
     def run(self) -> Arrangement:
@@ -90,15 +107,29 @@ class _Arranger:
                 first += 1
             if first == len(self._steps):
                 self._result.given_up.sort()
+                self._result.used = sorted(self._scratch.used)
                 return self._result
             self._free(self._choose(first))
 
     def _run_step(self, index: int) -> None:
         step = self._steps[index]
-        self._done[index] = True
+        read, borrowed = step.src, self._separate(step)
         if step.dst:
             self._result.steps.append(step)
-        self._release(index, step.src)
+        self._done[index] = True
+        self._release(index, read)
+        self._scratch.give_back(borrowed)
+
+    def _separate(self, step: Step) -> Sequence[int]:
+        """Copy aside what ``step`` overwrites of what it reads, if there is room. Returns where to."""
+        both = sorted(set(step.dst).intersection(step.src))
+        if not both or len(both) > len(self._scratch):
+            return ()
+        aside = self._scratch.take(len(both))
+        place = dict(zip(both, aside, strict=True))
+        self._result.steps.append(Step(aside, both))
+        step.src = [place.get(block, block) for block in step.src]
+        return aside
 
     def _release(self, index: int, blocks: Iterable[int]) -> None:
         for block in blocks:
@@ -115,7 +146,7 @@ class _Arranger:
             if not self._blocked[writer]:
                 heapq.heappush(self._ready, writer)
         elif self._is_spare[block]:
-            self._aside.append(block)
+            self._scratch.give_back([block])
 
     def _choose(self, start: int) -> int:
         """A step on a circle, the one that is easiest to free."""
@@ -128,21 +159,32 @@ class _Arranger:
             block = next(block for block in self._steps[index].dst if self._pending[block])
             index = next(reader for reader in self._readers[block] if not self._done[reader])
         circle = path[seen[index] :] if index in seen else path
-        return min(circle, key=lambda item: (self._blocked[item], item))
+        return min(circle, key=lambda item: (self._loses_a_patch(item), self._blocked[item], item))
+
+    def _loses_a_patch(self, index: int) -> bool:
+        """Whether there is too little room to free step ``index``, and it is a patch."""
+        return self._steps[index].patch is not None and self._blocked[index] > len(self._scratch)
 
     def _free(self, index: int) -> None:
         """Let step ``index`` run: bring what others want to read of its blocks to safety."""
-        wanted = [block for block in self._steps[index].dst if self._pending[block]]
-        room = min(len(wanted), len(self._aside))
+        step = self._steps[index]
+        wanted = [block for block in step.dst if self._pending[block]]
+        room = min(len(wanted), len(self._scratch))
         self._set_aside(wanted[:room])
+        if step.patch is None:
+            self._give_up_moves(index, set(wanted[room:]))
+            return
         for block in wanted[room:]:
             self._give_up_readers(block)
 
     def _set_aside(self, blocks: list[int]) -> None:
         if not blocks:
             return
-        place = {block: self._aside.popleft() for block in blocks}
-        self._result.steps.append(Step(list(place.values()), list(place)))
+        aside = self._scratch.take(len(blocks))
+        place = dict(zip(blocks, aside, strict=True))
+        for block in aside:
+            self._is_spare[block] = True
+        self._result.steps.append(Step(aside, list(blocks)))
         readers = {reader for block in blocks for reader in self._readers[block] if not self._done[reader]}
         for reader in sorted(readers):
             step = self._steps[reader]
@@ -157,17 +199,23 @@ class _Arranger:
     def _give_up_readers(self, block: int) -> None:
         for reader in sorted({reader for reader in self._readers[block] if not self._done[reader]}):
             step = self._steps[reader]
-            if step.patch is not None:
-                lost, step.dst = step.dst, []
-                step.src, read = [], step.src
-            else:
-                pairs = list(zip(step.dst, step.src, strict=True))
-                lost = [dst for dst, src in pairs if src == block]
-                read = [src for _, src in pairs if src == block]
-                step.dst = [dst for dst, src in pairs if src != block]
-                step.src = [src for _, src in pairs if src != block]
+            if step.patch is None:
+                pairs = zip(step.dst, step.src, strict=True)
+                self._give_up_moves(reader, {dst for dst, src in pairs if src == block})
+                continue
+            lost, step.dst = step.dst, []
+            read, step.src = step.src, []
             self._release(reader, read)
             self._forget(reader, lost)
+
+    def _give_up_moves(self, index: int, blocks: set[int]) -> None:
+        """Let the move ``index`` do without these of its blocks."""
+        step = self._steps[index]
+        pairs = list(zip(step.dst, step.src, strict=True))
+        step.dst = [dst for dst, _ in pairs if dst not in blocks]
+        step.src = [src for dst, src in pairs if dst not in blocks]
+        self._release(index, [src for dst, src in pairs if dst in blocks])
+        self._forget(index, [dst for dst, _ in pairs if dst in blocks])
 
     def _forget(self, index: int, blocks: list[int]) -> None:
         """Step ``index`` no longer writes ``blocks``; they are spare once nobody reads them."""
@@ -179,7 +227,7 @@ class _Arranger:
             self._is_spare[block] = True
             self._pending[block] += reads.count(block)
             if not self._pending[block]:
-                self._aside.append(block)
+                self._scratch.give_back([block])
         self._result.given_up.extend(blocks)
         if not self._blocked[index] and not self._done[index]:
             heapq.heappush(self._ready, index)

@@ -1,4 +1,4 @@
-"""Work over threads with results in order. bzip2, hashing and bsdiff leave the interpreter lock."""
+"""Work over threads with results in order. bzip2, hashing and compiled parts leave the interpreter lock."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -13,8 +13,8 @@ from release.digests import Digest, FileDigests, HashingWriter, chunks
 from release.errors import InputError, storage_errors
 from release.payload import manifest as manifest_wire
 from release.payload.container import BLOBS_LIMIT, MANIFEST_LIMIT, encode_header
-from release.payload.full import Planned
 from release.payload.operations import HOLE, Extent, Info, Manifest, Operation, OperationType, Procedure
+from release.payload.packing import Planned
 from release.payload.structure import blocks_of
 
 
@@ -140,7 +140,6 @@ def write(file: BinaryIO, manifest: Manifest, blob_file: BlobFile) -> Written:
     )
 
 
-def store(blob_file: BlobFile, planned: Iterable[Planned]) -> Iterator[tuple[Operation, int]]:
-    """Store each operation's data in turn; yields it with the number of its target blocks."""
-    for item in planned:
-        yield blob_file.add(item), item.blocks
+def store(blob_file: BlobFile, planned: Iterable[Planned]) -> list[Operation]:
+    """Store each operation's data in turn; returns the operations with the places of their data."""
+    return [blob_file.add(item) for item in planned]

@@ -9,6 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from release.payload.order import Arrangement, Step, arrange
+from release.payload.spool import Spooled
+
+PATCH = Spooled(0, 0)
 
 
 def run(steps: list[Step], content: list[str]) -> list[str]:
@@ -21,7 +24,7 @@ def run(steps: list[Step], content: list[str]) -> list[str]:
     return content
 
 
-def proved(steps: list[Step], spare: list[int], total: int) -> Arrangement:
+def proved(steps: list[Step], spare: list[int], total: int, empty: tuple[int, ...] = ()) -> Arrangement:
     """Arrange, run, and compare each block with what it should hold."""
     before = [str(block) for block in range(total)]
     wanted: dict[int, str] = {}
@@ -30,13 +33,14 @@ def proved(steps: list[Step], spare: list[int], total: int) -> Arrangement:
         if step.patch is not None:
             made = ["/".join(made)] * len(step.dst)
         wanted.update(zip(step.dst, made, strict=True))
-    arrangement = arrange(steps, spare, total)
+    arrangement = arrange(steps, spare, total, empty)
     after = run(arrangement.steps, list(before))
     for block in range(total):
-        if block in arrangement.given_up or block in spare:
+        if block in {*arrangement.given_up, *arrangement.used, *spare}:
             continue
         assert after[block] == wanted.get(block, before[block])
     assert set(arrangement.given_up) <= set(wanted)
+    assert set(arrangement.used) <= set(empty)
     return arrangement
 
 
@@ -51,8 +55,32 @@ def test_a_swap_goes_through_a_spare_block_at_no_cost() -> None:
     assert len(arrangement.steps) == 3
 
 
+def test_a_swap_without_a_spare_block_goes_through_an_empty_one() -> None:
+    arrangement = proved([Step([0], [1]), Step([1], [0])], [], 4, empty=(2, 3))
+    assert arrangement.given_up == []
+    assert arrangement.used == [2]
+
+
+def test_a_step_that_overwrites_what_it_reads_reads_a_copy() -> None:
+    shift = [Step([1, 2, 3], [0, 1, 2])]
+    arrangement = proved(shift, [4, 5], 6)
+    assert [step.repeatable for step in arrangement.steps] == [True, True]
+    assert arrangement.given_up == []
+
+
+def test_a_step_that_overwrites_what_it_reads_stays_so_where_there_is_no_room() -> None:
+    arrangement = proved([Step([1, 2, 3], [0, 1, 2], PATCH)], [4], 5)
+    assert [step.repeatable for step in arrangement.steps] == [False]
+
+
+def test_moves_are_given_up_rather_than_a_patch() -> None:
+    patch, moves = Step(list(range(8)), list(range(8, 16)), PATCH), Step([8, 9], [0, 1])
+    arrangement = proved([patch, moves], [], 16)
+    assert arrangement.given_up == [8, 9]
+
+
 def test_a_swap_without_room_gives_one_block_up() -> None:
-    assert proved([Step([0], [1]), Step([1], [0])], [], 2).given_up == [1]
+    assert len(proved([Step([0], [1]), Step([1], [0])], [], 2).given_up) == 1
 
 
 def test_a_spare_block_that_is_read_is_room_only_afterwards() -> None:
@@ -66,7 +94,7 @@ def test_room_is_used_again() -> None:
 
 
 def test_a_patch_in_a_circle_is_given_up_whole() -> None:
-    arrangement = proved([Step([0, 1], [2, 3], b"patch"), Step([2, 3], [0, 1], b"patch")], [], 4)
+    arrangement = proved([Step([0, 1], [2, 3], PATCH), Step([2, 3], [0, 1], PATCH)], [], 4)
     assert arrangement.given_up in ([0, 1], [2, 3])
 
 
@@ -83,6 +111,7 @@ def test_any_steps_can_be_arranged(seed: int, total: int, spares: int) -> None:
     blocks = list(range(total))
     chance.shuffle(blocks)
     spare, blocks = blocks[:spares], blocks[spares:]
+    empty, blocks = tuple(blocks[:spares]), blocks[spares:]
     steps = []
     while blocks:
         size = chance.randint(1, 5)
@@ -91,10 +120,10 @@ def test_any_steps_can_be_arranged(seed: int, total: int, spares: int) -> None:
             continue
         if chance.random() < 0.3:
             source = chance.sample(range(total), chance.randint(1, min(6, total)))
-            steps.append(Step(dst, source, b"patch"))
+            steps.append(Step(dst, source, PATCH))
         else:
             steps.append(Step(dst, [chance.randrange(total) for _ in dst]))
-    proved(steps, spare, total)
+    proved(steps, spare, total, empty)
 
 
 def test_the_order_is_always_the_same() -> None:

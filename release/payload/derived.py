@@ -1,0 +1,129 @@
+"""Content that the new image has more than once, at whatever offset: sent once, made from itself after.
+
+An image holds many files twice, for example the kernel's modules and, inside a packed filesystem, the
+same modules for the first stage of the boot. Where the client patches, the second copy is made from the
+first when that has been written. Where it does not, both go into one bzip2 block, which stores the
+second copy of incompressible bytes at about a quarter of its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from release.payload import native
+from release.payload.extents import Blocks
+from release.payload.image_blocks import Blocks2D
+from release.payload.matching import Mask
+from release.payload.operations import BLOCK_SIZE
+from release.payload.parallel import ordered_map
+from release.payload.seeds import SeedIndex
+from release.payload.similar import GROUP_BLOCKS, Group
+
+NO_SOURCE, EARLIER, FINAL = 0, 1, 2
+"""Whether a block of the new image is a source: not at all, for blocks behind it, for all."""
+
+_MARGIN = 96
+"""Bytes by which a block must be better explained to be derived: it can then be no source itself."""
+
+_QUARTER = BLOCK_SIZE // 4
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """For the blocks of the rest, group by group: which are derived, and from where.
+
+    ``usable`` are the blocks of the new image that derived blocks may be made from.
+    """
+
+    groups: tuple[Group, ...]
+    derived: tuple[Mask, ...]
+    usable: Mask
+
+
+def groups_of(rest: Blocks) -> list[Blocks]:
+    """The blocks in order, in groups that are looked at together."""
+    return [rest[start : start + GROUP_BLOCKS] for start in range(0, len(rest), GROUP_BLOCKS)]
+
+
+def find_covers(
+    index: SeedIndex, new: Blocks2D, rest: Blocks, workers: int, *, own: bool
+) -> tuple[Group, ...]:
+    """Where the content of ``rest`` is in the indexed image, which is the new one itself if ``own``."""
+
+    def one(blocks: Blocks) -> Group:
+        return Group(blocks, index.cover(new[blocks].reshape(-1), blocks if own else None))
+
+    return tuple(ordered_map(one, groups_of(rest), workers))
+
+
+def derive(
+    new: Blocks2D,
+    rest: Blocks,
+    final: Blocks,
+    elsewhere: Sequence[Group] | None,
+    *,
+    memory: int,
+    workers: int,
+) -> Derivation:
+    """Find the blocks of ``rest`` that are better made from other blocks of the new image.
+
+    Args:
+        new: the image.
+        rest: blocks with new content, ascending.
+        final: other blocks of it that may be read once the rest is written.
+        elsewhere: where the rest is found in the old image, in the same groups; ``None`` if patches are
+            not an option, then a block is derived if a quarter of it stands elsewhere.
+        memory: bytes of the index.
+        workers: threads.
+    """
+    usable = np.full(len(new), NO_SOURCE, dtype=np.uint8)
+    usable[rest], usable[final] = EARLIER, FINAL
+    index = SeedIndex(new, np.concatenate((final, rest)), memory=memory, workers=workers, always=len(final))
+    groups = find_covers(index, new, rest, workers, own=True)
+    derived = []
+    for number, group in enumerate(groups):
+        otherwise, margin = np.zeros(len(group.blocks), dtype=np.int64), _QUARTER
+        if elsewhere is not None:
+            otherwise, margin = native.count_covered(elsewhere[number].covers, len(group.blocks)), _MARGIN
+        derived.append(native.mark_derived(group.covers, group.blocks, otherwise, margin, usable))
+    return Derivation(groups, tuple(derived), usable != NO_SOURCE)
+
+
+def side_by_side(derivation: Derivation) -> Blocks:
+    """Derived blocks, each behind the block that it repeats most of; every block once.
+
+    Blocks that are repeated keep their order, so neighbours of a stretch stay neighbours.
+    """
+    leaders: list[int] = []
+    followers: list[tuple[int, int]] = []
+    for group, derived in zip(derivation.groups, derivation.derived, strict=True):
+        for position in np.flatnonzero(derived).tolist():
+            shares = _shares(derivation, group, position)
+            leaders += shares
+            most = max(shares, key=lambda block: (shares[block], -block))
+            followers.append((most, int(group.blocks[position])))
+    lead = np.unique(np.array(leaders, dtype=np.int64))
+    follow = np.array(followers, dtype=np.int64).reshape(-1, 2)
+    blocks = np.concatenate((lead, follow[:, 1]))
+    keys = np.concatenate((lead, follow[:, 0]))
+    follows = np.arange(len(blocks)) >= len(lead)
+    return blocks[np.lexsort((blocks, follows, keys))]
+
+
+def _shares(derivation: Derivation, group: Group, position: int) -> dict[int, int]:
+    """Which usable blocks explain how many bytes of the block at ``position``."""
+    start = position * BLOCK_SIZE
+    ends = group.covers[:, 0] + group.covers[:, 2]
+    first = int(np.searchsorted(ends, start, "right"))
+    stop = int(np.searchsorted(group.covers[:, 0], start + BLOCK_SIZE, "left"))
+    shares: dict[int, int] = {}
+    for at, place, length in group.covers[first:stop].tolist():
+        low, high = place + max(at, start) - at, place + min(at + length, start + BLOCK_SIZE) - at
+        for block in range(low // BLOCK_SIZE, (high - 1) // BLOCK_SIZE + 1):
+            if derivation.usable[block]:
+                part = min(high, (block + 1) * BLOCK_SIZE) - max(low, block * BLOCK_SIZE)
+                shares[block] = shares.get(block, 0) + part
+    return shares
