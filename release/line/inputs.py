@@ -13,7 +13,7 @@ from release.digests import Digest, FileDigests, hash_file
 from release.errors import InputError, storage_errors
 from release.image.image_set import ImageSet, read_image_set, verify_image_set
 from release.image.packages import major_software, read_packages
-from release.image.partition import BLOCK_SIZE, filesystem_of, unpack_image
+from release.image.partition import filesystem_of, unpack_image
 from release.line.workspace import BoardSpace, Workspace, read_record, write_record
 from release.line.yard import Yard
 from release.scratch import scratch_directory
@@ -101,18 +101,13 @@ class BoardSources:
 def _check_extensions(image_set: ImageSet, sizes: dict[str, int]) -> None:
     """Refuse at the beginning what could not be packed, or would be called like something else.
 
-    Clients write an extension front to back and compare the whole file, so any size would do; the
-    builder of payloads takes whole blocks only.
+    Clients write an extension front to back and compare the whole file, so any size but zero will do.
     """
     naming = image_set.naming
     taken = {naming.full_payload: naming.update_image}
     for name in filter(naming.is_extension, image_set.files):
-        if not sizes[name] or sizes[name] % BLOCK_SIZE:
-            raise InputError(
-                f"{image_set.path(name)}: expected a system extension of whole blocks of {BLOCK_SIZE} bytes,"
-                f" found {sizes[name]} bytes",
-                hint=f"let the build pad it (truncate --size=%{BLOCK_SIZE} FILE) before it is signed",
-            )
+        if not sizes[name]:
+            raise InputError(f"{image_set.path(name)}: expected a system extension, found an empty file")
         payload = naming.extension_payload(name)
         if payload in taken or payload.startswith(f"{naming.payload_stem}-from-"):
             other = taken.get(payload, "a delta")
