@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -65,6 +65,8 @@ class PayloadSettings(_Section):
     keys: tuple[Path, ...] = ()
     """Their public halves (SPKI PEM), in the same order. A signature must verify with its own."""
     workers: int = Field(default=2, ge=1, le=256)
+    memory: ByteSize = ByteSize(1 << 30)
+    """What building a payload takes at the most, mapped images not counted; ``"512MiB"``, say."""
     delta_threshold: float = Field(default=0.7, gt=0, le=1)
     """A delta is shipped if it is at most this part of the full payload; a larger one does not pay."""
 

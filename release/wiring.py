@@ -244,6 +244,7 @@ def _payload_tools(settings: Settings, base: Path, secrets: SecretsHandler | Non
     return PayloadTools(
         profile=get_profile(options.profile),
         workers=options.workers,
+        memory=options.memory,
         delta_threshold=options.delta_threshold,
         keys=tuple(load_payload_key(path) for path in _under(base, options.keys)),
         open_signers=open_signers,

@@ -22,7 +22,7 @@ from release.digests import FileDigests
 from release.errors import storage_errors
 from release.line.steps import Report, Step
 from release.payload.apply import Applied, apply_payload
-from release.payload.build import BuildOrder, OrderError, build_payload, check_order
+from release.payload.build import MEMORY, BuildOrder, OrderError, build_payload, check_order
 from release.payload.check import check_payload
 from release.payload.profile import FLATCAR
 from release.payload.reader import describe, open_payload
@@ -47,6 +47,9 @@ ProfileName = Annotated[
     str | None,
     typer.Option("--profile", help="Client profile: flatcar, positional-bspatch or replace-only."),
 ]
+
+
+Workers = Annotated[int, typer.Option(min=1, max=256, help="Threads. What comes out is the same.")]
 
 
 @app.command()
@@ -75,7 +78,10 @@ def build(
         list[str],
         typer.Option(metavar="URI", help="Private key, as file:key.pem. Repeatable; the last counts."),
     ] = [],
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Threads. The bytes do not depend on it.")] = 2,
+    workers: Workers = 2,
+    memory: Annotated[
+        int, typer.Option(metavar="MIB", min=1, help="Memory to keep below, mapped images not counted.")
+    ] = MEMORY >> 20,
     as_json: AsJson = False,
 ) -> None:
     """Build a full payload, or with --from a delta.
@@ -93,6 +99,7 @@ def build(
         old_kernel=old_kernel,
         profile=profile_of(profile) or FLATCAR,
         workers=workers,
+        memory=memory << 20,
     )
     try:
         check_order(order)
@@ -195,7 +202,9 @@ def _text(value: object) -> str:
 
 
 @app.command()
-def verify(payload: Payload, key: Keys, profile: ProfileName = None, as_json: AsJson = False) -> None:
+def verify(
+    payload: Payload, key: Keys, profile: ProfileName = None, workers: Workers = 2, as_json: AsJson = False
+) -> None:
     """Verify a payload's signature as a client does, its form, and every operation's hash.
 
     What it makes when applied is not checked here: `humpyard payload apply` does.
@@ -204,7 +213,7 @@ def verify(payload: Payload, key: Keys, profile: ProfileName = None, as_json: As
     keys = [load_payload_key(path) for path in key]
     with open_payload(payload) as opened:
         slots = verify_payload(opened, keys, rules)
-        check_payload(opened, rules)
+        check_payload(opened, rules, workers=workers)
         found = describe(opened)
         opened.check_unchanged()
     if as_json:
@@ -252,6 +261,7 @@ def apply(
         ),
     ] = [],
     profile: ProfileName = None,
+    workers: Workers = 2,
     as_json: AsJson = False,
 ) -> None:
     """Apply a payload as a client would, in place and in order, and compare with the hash it promises.
@@ -270,7 +280,13 @@ def apply(
             slots = verify_payload(opened, keys, rules)
             opened.check_unchanged()
         applied = apply_payload(
-            opened, out, source=source, old_kernel=old_kernel, kernel_out=kernel_out, profile=rules
+            opened,
+            out,
+            source=source,
+            old_kernel=old_kernel,
+            kernel_out=kernel_out,
+            profile=rules,
+            workers=workers,
         )
     if as_json:
         said = {"payload": str(payload), "profile": profile, "verified": bool(keys)}

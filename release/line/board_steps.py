@@ -157,6 +157,7 @@ class BoardSteps:
             profile=plan.profile,
             signature_sizes=tuple(key.size for key in self.tools.keys),
             workers=self.tools.workers,
+            memory=self.tools.memory,
         )
         built = build_payload(order, progress=report)
         found = None if built.old_image is None else built.old_image.sha256
@@ -186,6 +187,7 @@ class BoardSteps:
             profile=plan.profile,
             signature_sizes=tuple(key.size for key in self.tools.keys),
             workers=self.tools.workers,
+            memory=self.tools.memory,
         )
         if build_payload(order).new_image.sha256 != plan.target.image:
             order.out.unlink()

@@ -142,6 +142,7 @@ profile = "flatcar"         # or positional-bspatch, replace-only
 signers = {signers}         # private keys; the last is what today's clients check
 keys = {payload_keys}       # their public halves, in the same order
 workers = 2
+memory = "1GiB"             # what building a payload takes at the most
 delta_threshold = 0.7       # a delta that is larger than this part of the full payload is not shipped
 
 [openpgp]                   # the pipeline's key, and everyone's public keys

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from release.bundle.verify import Checks
 from release.errors import NotVerifiedError
 from release.image.image_set import DetachedVerifier
 from release.line.proving import Target, check_target
-from release.payload.apply import apply_payload
+from release.payload.apply import prove_payload
 from release.payload.check import check_payload
 from release.payload.profile import REPLACE_ONLY, get_profile
 from release.signing.payload_signature import verify_payload
@@ -42,7 +41,8 @@ def release_checks(
                 f" found profile {profile.name}"
             )
         verify_payload(path, keys, profile)
-        check_payload(path, profile)
+        if not prove or record.source is not None:  # proving checks all of it once more
+            check_payload(path, profile)
         check_target(path, _target(board, record))
 
     return Checks(
@@ -62,7 +62,6 @@ def _target(board: BoardRelease, record: PayloadRecord) -> Target:
 
 
 def _prove(path: Path, record: PayloadRecord, board: BoardRelease) -> None:
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix="prove-") as folder:
-        applied = apply_payload(path, Path(folder, "image"), profile=get_profile(record.profile))
+    applied = prove_payload(path, path.parent, profile=get_profile(record.profile))
     kernel = None if applied.kernel is None else applied.kernel.sha256
     _target(board, record).check(applied.image.sha256, kernel, f"{record.artifact.name}: applied")

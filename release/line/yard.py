@@ -31,14 +31,15 @@ class DatedVerifier(DetachedVerifier, Protocol):
 class PayloadTools:
     """How payloads are made and signed.
 
-    ``keys`` are the public halves in slot order: they tell building how much room signatures need, and
-    verifying whom to believe. ``open_signers`` opens the private keys, in the same order, at the moment
-    of use; building never calls it. A delta larger than ``delta_threshold`` (above 0, up to 1) times
-    the full payload is not shipped.
+    ``memory`` (bytes) is what a build keeps below. ``keys`` are the public halves in slot order: they
+    tell building how much room signatures need, and verifying whom to believe. ``open_signers`` opens the
+    private keys, in the same order, at the moment of use; building never calls it. A delta larger than
+    ``delta_threshold`` (above 0, up to 1) times the full payload is not shipped.
     """
 
     profile: Profile
     workers: int
+    memory: int
     delta_threshold: float
     keys: tuple[PayloadKey, ...]
     open_signers: Callable[[], Sequence[DigestSigner]]

@@ -239,21 +239,32 @@ def check_profile(manifest: Manifest, profile: Profile) -> None:
             f"{profile.name}: old_partition_info never matches, as these clients hash the whole partition",
         )
     for where, _, operation in manifest.all_operations():
-        if operation.type not in profile.operations:
-            allowed = ", ".join(sorted(kind.name for kind in profile.operations))
-            raise PayloadFormatError(Rule.PROFILE, f"{where}: {profile.name} clients apply only {allowed}")
-        if profile.single_extent and len(operation.dst_extents) != 1:
-            found = len(operation.dst_extents)
-            raise PayloadFormatError(
-                Rule.PROFILE, f"{where}: {profile.name} wants exactly one destination extent, found {found}"
-            )
-        if operation.type is OperationType.BSDIFF:
-            _check_bsdiff_limits(where, operation, profile)
+        _check_operation_profile(where, operation, manifest.block_size, profile)
     if profile.self_contained:
         for part in parts(manifest):
             reason = needs_source(part, manifest.block_size)
             if reason is not None:
                 raise PayloadFormatError(Rule.SOURCE_NEEDED, f"{profile.name}: {reason}")
+
+
+def _check_operation_profile(where: str, operation: Operation, block_size: int, profile: Profile) -> None:
+    if operation.type not in profile.operations:
+        allowed = ", ".join(sorted(kind.name for kind in profile.operations))
+        raise PayloadFormatError(Rule.PROFILE, f"{where}: {profile.name} clients apply only {allowed}")
+    if profile.single_extent and len(operation.dst_extents) != 1:
+        found = len(operation.dst_extents)
+        raise PayloadFormatError(
+            Rule.PROFILE, f"{where}: {profile.name} wants exactly one destination extent, found {found}"
+        )
+    if operation.type is OperationType.BSDIFF:
+        _check_bsdiff_limits(where, operation, profile)
+    held = client_memory(operation, block_size)
+    if held > profile.operation_memory_limit:
+        raise PayloadFormatError(
+            Rule.PROFILE,
+            f"{where}: expected at most {profile.operation_memory_limit} bytes for a client to hold at once,"
+            f" found {held}",
+        )
 
 
 def _check_bsdiff_limits(where: str, operation: Operation, profile: Profile) -> None:
@@ -313,6 +324,13 @@ def _mark_written(written: Flags, operation: Operation, block_size: int) -> None
         if extent.start != HOLE:
             written[extent.start : extent.start + min(extent.count, remaining)] = True
         remaining -= min(extent.count, remaining)
+
+
+def client_memory(operation: Operation, block_size: int) -> int:
+    """Bytes that a client holds for ``operation``: its data, and what MOVE and BSDIFF read and make."""
+    read = block_count(operation.src_extents) * block_size if operation.reads_target else 0
+    made = operation.dst_length or 0 if operation.type is OperationType.BSDIFF else 0
+    return operation.data_length + read + made
 
 
 def repeatable(operation: Operation) -> bool:
