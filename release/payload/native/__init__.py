@@ -26,6 +26,9 @@ Covers = npt.NDArray[np.int64]
 SEEDS = 128
 """Seeds of an indexed block."""
 
+_COMPARABLE = 1 << 25
+"""Bytes that a fine difference can tell the places of."""
+
 _COPIES = 64
 """Copies of one block that are looked at, and blocks of a run that are counted."""
 
@@ -147,7 +150,7 @@ def cover_finely(old: Bytes, strides: Bytes, new: Bytes, rows: int) -> Covers:
     rows of eight seeds that the index may have, 32 bytes each.
     """
     old, new = _flat(old), _flat(new)
-    if len(strides) * BLOCK < old.size or max(old.size, new.size) >= 1 << 31:
+    if len(strides) * BLOCK < old.size or old.size >= _COMPARABLE:
         raise RuntimeError("too many bytes to compare at once")
     table = np.empty(rows * 8, dtype=np.uint32)
     most = new.size // 8 + 2

@@ -9,8 +9,10 @@
 
 #define SEED 16
 #define ROW 8
+#define AHEAD 16
 #define BETTER 8 /* bytes by which a match must beat the alignment at hand */
 #define DROP 32  /* more unequal than equal bytes: worth an end here and another start behind */
+#define PLACE_BITS 25 /* of an entry; the others hold a part of the hash, so that few places are read in vain */
 
 typedef struct {
     const uint8_t *old, *new;
@@ -19,42 +21,71 @@ typedef struct {
     uint64_t row_count;
 } Fine;
 
-static inline uint32_t *row_of(const Fine *fine, const uint8_t *at)
+static inline uint64_t seed_hash(const uint8_t *at)
 {
-    uint64_t hash = fold(load64(at) ^ MIX0, load64(at + 8) ^ MIX1) * MIX2;
+    return fold(load64(at) ^ MIX0, load64(at + 8) ^ MIX1) * MIX2;
+}
+
+static inline uint32_t *row_of(const Fine *fine, uint64_t hash)
+{
     return fine->rows + ROW * (uint64_t)(((unsigned __int128)hash * fine->row_count) >> 64);
 }
 
+static inline uint32_t tag_of(uint64_t hash)
+{
+    return (uint32_t)hash << PLACE_BITS;
+}
+
+static void enter(const Fine *fine, uint64_t hash, int64_t place)
+{
+    uint32_t *row = row_of(fine, hash);
+    for (int entry = 0; entry < ROW; entry++)
+        if (!row[entry]) {
+            row[entry] = tag_of(hash) | ((uint32_t)place + 1);
+            break;
+        }
+}
+
+static inline int dull(const uint8_t *at)
+{
+    return load64(at) == load64(at + 8) && load64(at) == at[0] * UINT64_C(0x0101010101010101);
+}
+
+/* Index the old bytes. Rows are far apart in memory: each is called for AHEAD seeds before it is needed. */
 static void fill(const Fine *fine, const uint8_t *strides)
 {
+    uint64_t hashes[AHEAD];
+    int64_t places[AHEAD], entered = 0;
     memset(fine->rows, 0, fine->row_count * ROW * sizeof *fine->rows);
     for (int64_t start = 0; start < fine->old_size; start += BLOCK) {
-        int64_t stride = strides[start / BLOCK];
-        if (!stride)
-            continue;
-        int64_t end = start + BLOCK;
-        if (end > fine->old_size - SEED + 1)
-            end = fine->old_size - SEED + 1;
-        for (int64_t place = start; place < end; place += stride) {
-            const uint8_t *at = fine->old + place;
-            if (load64(at) == load64(at + 8) && load64(at) == load64(at) * 0x0101010101010101u)
+        int64_t stride = strides[start / BLOCK], end = start + BLOCK;
+        end = end < fine->old_size - SEED + 1 ? end : fine->old_size - SEED + 1;
+        for (int64_t place = start; stride && place < end; place += stride) {
+            if (dull(fine->old + place))
                 continue;
-            uint32_t *row = row_of(fine, at);
-            for (int entry = 0; entry < ROW; entry++)
-                if (!row[entry]) {
-                    row[entry] = (uint32_t)place + 1;
-                    break;
-                }
+            int64_t slot = entered++ % AHEAD;
+            if (entered > AHEAD)
+                enter(fine, hashes[slot], places[slot]);
+            hashes[slot] = seed_hash(fine->old + place);
+            places[slot] = place;
+            __builtin_prefetch(row_of(fine, hashes[slot]), 1);
         }
     }
+    for (int64_t next = entered > AHEAD ? entered - AHEAD : 0; next < entered; next++)
+        enter(fine, hashes[next % AHEAD], places[next % AHEAD]);
 }
 
 /* The longest match of new[at..] that is longer than `length`; moves *place. */
 static int64_t longest(const Fine *fine, int64_t at, int64_t length, int64_t *place)
 {
-    const uint32_t *row = row_of(fine, fine->new + at);
+    if (at + AHEAD + SEED <= fine->new_size)
+        __builtin_prefetch(row_of(fine, seed_hash(fine->new + at + AHEAD)));
+    uint64_t hash = seed_hash(fine->new + at);
+    const uint32_t *row = row_of(fine, hash), tag = tag_of(hash);
     for (int entry = 0; entry < ROW && row[entry]; entry++) {
-        int64_t candidate = row[entry] - 1;
+        if ((row[entry] ^ tag) >> PLACE_BITS)
+            continue;
+        int64_t candidate = (row[entry] & ((UINT32_C(1) << PLACE_BITS) - 1)) - 1;
         int64_t room = fine->old_size - candidate, left = fine->new_size - at;
         room = room < left ? room : left;
         if (length >= room || fine->old[candidate + length] != fine->new[at + length])
@@ -175,7 +206,7 @@ static int close_alignment(const Fine *fine, List *list, Cover last, Cover *next
 /* Cover new bytes with stretches of old ones that are alike; bytes in a cover may differ.
  *
  * strides[b] says at which distance seeds of old block b are indexed (0: not at all). `rows` has room
- * for 8 * row_count numbers. Old and new are below 2 GiB. Writes at most `most` covers, in order and
+ * for 8 * row_count numbers. Old bytes are fewer than 2^25. Writes at most `most` covers, in order and
  * without overlap, and returns how many; -1 if there would be more. */
 EXPORT int64_t cover_finely(const uint8_t *old, int64_t old_size, const uint8_t *strides, const uint8_t *new,
                             int64_t new_size, uint32_t *rows, int64_t row_count, Cover *covers, int64_t most)

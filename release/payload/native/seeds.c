@@ -32,13 +32,18 @@ static inline int dull(const uint8_t *at)
 EXPORT void index_seeds(const uint8_t *image, const int64_t *blocks, int64_t first, int64_t count,
                         uint32_t *table, int bits)
 {
+    uint64_t slots[SEEDS];
     for (int64_t index = first; index < first + count; index++) {
         const uint8_t *at = image + blocks[index] * BLOCK;
-        for (int seed = 0; seed < SEEDS; seed++, at += SEED) {
-            if (dull(at))
+        for (int seed = 0; seed < SEEDS; seed++) { /* all slots are called for before the first is needed */
+            slots[seed] = slot_of(seed_hash(at + seed * SEED), bits);
+            __builtin_prefetch(table + slots[seed], 1);
+        }
+        for (int seed = 0; seed < SEEDS; seed++) {
+            if (dull(at + seed * SEED))
                 continue;
             uint32_t number = (uint32_t)(index * SEEDS + seed + 1);
-            uint32_t *slot = table + slot_of(seed_hash(at), bits);
+            uint32_t *slot = table + slots[seed];
             uint32_t seen = __atomic_load_n(slot, __ATOMIC_RELAXED);
             while ((!seen || number < seen) &&
                    !__atomic_compare_exchange_n(slot, &seen, number, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
