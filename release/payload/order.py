@@ -9,11 +9,14 @@ have been made from them are given up, to be sent as data.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from release.payload.scratch_blocks import ScratchBlocks
 from release.payload.spool import Spooled
+
+_PIECE = 16
+"""Blocks of the smallest piece that a move is cut into, and of those given up at a time for want of room."""
 
 _WALK = 64
 """Steps followed in search of a circle. Where it is longer, some step on the way is freed instead."""
@@ -55,7 +58,7 @@ def arrange(
     """Bring ``steps`` into an order in which each finds the old content of what it reads.
 
     Args:
-        steps: each block is written by at most one. The given objects are changed.
+        steps: each block is written by at most one. The given objects may be changed.
         spare: blocks that no step writes and whose content after the last step does not matter.
         total: all block numbers are below this.
         empty: blocks that are empty before and after, to be used when no spare ones are left.
@@ -109,16 +112,38 @@ class _Arranger:
                 self._result.given_up.sort()
                 self._result.used = sorted(self._scratch.used)
                 return self._result
-            self._free(self._choose(first))
+            index = self._choose(first)
+            if self._steps[index].patch is not None or self._blocked[index] <= len(self._scratch):
+                self._free(index)
+            else:
+                self._free_a_part(index)
 
     def _run_step(self, index: int) -> None:
         step = self._steps[index]
-        read, borrowed = step.src, self._separate(step)
-        if step.dst:
-            self._result.steps.append(step)
+        read = step.src
+        for part in self._peeled(step):
+            borrowed = self._separate(part)
+            if part.dst:
+                self._result.steps.append(part)
+            self._scratch.give_back(borrowed)
         self._done[index] = True
         self._release(index, read)
-        self._scratch.give_back(borrowed)
+
+    def _peeled(self, step: Step) -> Iterator[Step]:
+        """Parts of a move, each of which overwrites nothing that those behind it read.
+
+        A run that moves by fewer blocks than it has would overwrite what it reads. Where there is no room
+        to copy that aside, it is moved in pieces of the distance, unless that would be too many.
+        """
+        rest = step
+        while rest.patch is None:
+            reads = set(rest.src)
+            peel = {block for block in rest.dst if block not in reads}
+            if len(rest.dst) - len(peel) <= len(self._scratch) or len(peel) < _PIECE:
+                break
+            part, rest = _cut(rest, peel)
+            yield part
+        yield rest
 
     def _separate(self, step: Step) -> Sequence[int]:
         """Copy aside what ``step`` overwrites of what it reads, if there is room. Returns where to."""
@@ -167,15 +192,49 @@ class _Arranger:
 
     def _free(self, index: int) -> None:
         """Let step ``index`` run: bring what others want to read of its blocks to safety."""
-        step = self._steps[index]
-        wanted = [block for block in step.dst if self._pending[block]]
+        wanted = [block for block in self._steps[index].dst if self._pending[block]]
         room = min(len(wanted), len(self._scratch))
         self._set_aside(wanted[:room])
-        if step.patch is None:
-            self._give_up_moves(index, set(wanted[room:]))
-            return
         for block in wanted[room:]:
             self._give_up_readers(block)
+
+    def _free_a_part(self, index: int) -> None:
+        """There is too little room for the move ``index``: let a part of it run, or of another one."""
+        movable = next(filter(self._has_unread, (index, *range(len(self._steps)))), None)
+        if movable is not None:
+            self._split(movable, {block for block in self._steps[movable].dst if not self._pending[block]})
+        elif len(self._scratch):
+            blocks = self._steps[index].dst[: len(self._scratch)]
+            self._set_aside(blocks)
+            self._split(index, set(blocks))
+        else:
+            self._give_up_moves(index, set(self._steps[index].dst[:_PIECE]))
+
+    def _has_unread(self, index: int) -> bool:
+        """Whether step ``index`` is a move that may write some of its blocks by now."""
+        step = self._steps[index]
+        return not self._done[index] and step.patch is None and self._blocked[index] < len(step.dst)
+
+    def _split(self, index: int, blocks: set[int]) -> None:
+        """Make a move of its own of those ``blocks`` that the move ``index`` writes."""
+        part, rest = _cut(self._steps[index], blocks)
+        new = len(self._steps)
+        self._steps[index] = rest
+        self._steps.append(part)
+        self._done.append(False)
+        for block in part.dst:
+            self._writer[block] = new
+        for reader, other, step in ((new, index, part), (index, new, rest)):
+            for block in step.src:
+                # What the other part writes was read and written by one step before.
+                self._pending[block] += self._writer[block] == other
+                if self._writer[block] >= 0 and self._writer[block] != reader:
+                    self._readers.setdefault(block, []).append(reader)
+        self._blocked.append(0)
+        for number, step in ((new, part), (index, rest)):
+            self._blocked[number] = sum(1 for block in step.dst if self._pending[block])
+            if not self._blocked[number]:
+                heapq.heappush(self._ready, number)
 
     def _set_aside(self, blocks: list[int]) -> None:
         if not blocks:
@@ -210,12 +269,9 @@ class _Arranger:
 
     def _give_up_moves(self, index: int, blocks: set[int]) -> None:
         """Let the move ``index`` do without these of its blocks."""
-        step = self._steps[index]
-        pairs = list(zip(step.dst, step.src, strict=True))
-        step.dst = [dst for dst, _ in pairs if dst not in blocks]
-        step.src = [src for dst, src in pairs if dst not in blocks]
-        self._release(index, [src for dst, src in pairs if dst in blocks])
-        self._forget(index, [dst for dst, _ in pairs if dst in blocks])
+        lost, self._steps[index] = _cut(self._steps[index], blocks)
+        self._release(index, lost.src)
+        self._forget(index, lost.dst)
 
     def _forget(self, index: int, blocks: list[int]) -> None:
         """Step ``index`` no longer writes ``blocks``; they are spare once nobody reads them."""
@@ -231,3 +287,13 @@ class _Arranger:
         self._result.given_up.extend(blocks)
         if not self._blocked[index] and not self._done[index]:
             heapq.heappush(self._ready, index)
+
+
+def _cut(move: Step, blocks: set[int]) -> tuple[Step, Step]:
+    """The move of ``blocks``, and that of the others."""
+    parts = (Step([], []), Step([], []))
+    for dst, src in zip(move.dst, move.src, strict=True):
+        part = parts[dst not in blocks]
+        part.dst.append(dst)
+        part.src.append(src)
+    return parts

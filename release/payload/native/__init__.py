@@ -56,6 +56,15 @@ def _listed(image: Bytes, blocks: Numbers) -> Numbers:
     return listed
 
 
+def _check_covers(covers: Covers, new_size: int, source_size: int | None = None) -> None:
+    if not len(covers):
+        return
+    ends = covers[:, 0] + covers[:, 2]
+    inside = covers.min() >= 0 and (covers[1:, 0] >= ends[:-1]).all() and ends[-1] <= new_size
+    if not inside or (source_size is not None and (covers[:, 1] + covers[:, 2]).max() > source_size):
+        raise RuntimeError("a cover overlaps another one or reaches past what it covers")
+
+
 def hash_blocks(image: Bytes, blocks: Numbers) -> Hashes:
     """A 64-bit hash of each of ``blocks``; equal hashes still have to be compared."""
     flat, listed = _flat(image), _listed(image, blocks)
@@ -130,13 +139,13 @@ def cover_by_seeds(
     Where ``source`` is the image that ``new`` was taken from, ``own`` says which blocks those were: then
     only the first ``always`` of ``blocks`` are sources for all, the rest only for blocks behind them.
     """
-    source, new = _flat(source), _flat(new)
+    source, new, listed = _flat(source), _flat(new), _listed(source, blocks)
     if own is not None and len(own) * BLOCK < new.size:
         raise RuntimeError("it is not said where the new bytes are")
     most = new.size // 16 + 1
     covers = np.empty((most, 3), dtype=np.int64)
     count = _LIBRARY.cover_by_seeds(
-        _pointer(source), _size(source.size), _pointer(blocks), _pointer(table),
+        _pointer(source), _size(source.size), _pointer(listed), _pointer(table),
         ctypes.c_int(len(table).bit_length() - 1), _pointer(new), _size(new.size),
         _pointer(own) if own is not None else None, _size(always), _pointer(covers), _size(most),
     )  # fmt: skip
@@ -169,6 +178,7 @@ def cut_covers(covers: Covers, keep: Flags) -> Covers:
     flags = np.ascontiguousarray(keep, dtype=np.uint8)
     place = np.cumsum(flags, dtype=np.int64) - 1
     covers = np.ascontiguousarray(covers)
+    _check_covers(covers, len(keep) * BLOCK)
     out = np.empty((len(covers) + len(keep), 3), dtype=np.int64)
     count = _LIBRARY.cut_covers(
         _pointer(covers), _size(len(covers)), _pointer(flags), _pointer(place), _pointer(out)
@@ -179,6 +189,7 @@ def cut_covers(covers: Covers, keep: Flags) -> Covers:
 def write_streams(covers: Covers, old: Bytes, new: Bytes) -> tuple[Numbers, Bytes, Bytes]:
     """Control entries (add, copy, seek), diff bytes and extra bytes that make ``new`` of ``old``."""
     old, new, covers = _flat(old), _flat(new), np.ascontiguousarray(covers)
+    _check_covers(covers, new.size, old.size)
     control = np.empty((len(covers) + 1, 3), dtype=np.int64)
     diff, extra = np.empty(new.size, dtype=np.uint8), np.empty(new.size, dtype=np.uint8)
     sizes = np.empty(3, dtype=np.int64)
@@ -193,8 +204,7 @@ def write_streams(covers: Covers, old: Bytes, new: Bytes) -> tuple[Numbers, Byte
 def count_covered(covers: Covers, blocks: int) -> Numbers:
     """Bytes of each of ``blocks`` new blocks that ``covers`` explain."""
     covers = np.ascontiguousarray(covers)
-    if len(covers) and int((covers[:, 0] + covers[:, 2]).max()) > blocks * BLOCK:
-        raise RuntimeError("a cover reaches past the new bytes")
+    _check_covers(covers, blocks * BLOCK)
     covered = np.zeros(blocks, dtype=np.int64)
     _LIBRARY.count_covered(_pointer(covers), _size(len(covers)), _pointer(covered))
     return covered
@@ -210,11 +220,27 @@ def mark_derived(covers: Covers, own: Numbers, otherwise: Numbers, margin: int, 
     covers = np.ascontiguousarray(covers)
     if len(own) != len(otherwise):
         raise RuntimeError("not every block is told what else explains it")
-    if len(covers) and int((covers[:, 1] + covers[:, 2]).max()) > len(usable) * BLOCK:
-        raise RuntimeError("a cover reaches past the image")
+    _check_covers(covers, len(own) * BLOCK, len(usable) * BLOCK)
     derived = np.zeros(len(own), dtype=np.uint8)
     _LIBRARY.mark_derived(
         _pointer(covers), _size(len(covers)), _pointer(own), _size(len(own)),
         _pointer(otherwise), _size(margin), _pointer(usable), _pointer(derived),
     )  # fmt: skip
     return derived.astype(np.bool_)
+
+
+_LIBRARY.bzip2_memory.restype = ctypes.c_int64
+_LIBRARY.bzip2_compress.restype = ctypes.c_int64
+
+
+def bzip2_compress(data: bytes | memoryview | Bytes, level: int = 9) -> bytes:
+    """One bzip2 stream of ``data`` in blocks of up to ``level`` (1 to 9) times 100,000 bytes."""
+    if not 1 <= level <= 9:
+        raise RuntimeError(f"bzip2 has levels 1 to 9, not {level}")
+    flat = np.frombuffer(data, dtype=np.uint8) if len(data) else np.empty(0, dtype=np.uint8)
+    memory = np.empty(_LIBRARY.bzip2_memory(_size(flat.size), ctypes.c_int(level)), dtype=np.uint8)
+    out = np.empty(3 * flat.size + 8192, dtype=np.uint8)
+    size = _LIBRARY.bzip2_compress(
+        _pointer(flat), _size(flat.size), ctypes.c_int(level), _pointer(memory), _pointer(out)
+    )
+    return out[:size].tobytes()
