@@ -41,7 +41,7 @@ fmt: setup  ## what ruff can mend by itself
 
 ci: lint types test  ## what .ci/run runs
 
-bench: setup  ## payload sizes and speed beside public tools, as ratios within one run
+bench: setup  ## payload sizes and speed beside public tools; SIZE=large for images of 1 GiB
 	@$(BIN)/python -m tools.bench
 
 proto: setup  ## regenerate the manifest's Python from update_metadata.proto

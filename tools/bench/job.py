@@ -98,9 +98,7 @@ def _payload(action: str, out: Path, arguments: Sequence[str]) -> Callable[[], M
 
     rules, workers, subject = profile.get_profile(arguments[0]), int(arguments[1]), Path(arguments[2])
     source = Path(arguments[3]) if len(arguments) > 3 else None
-    order = build.BuildOrder(
-        new_image=subject, out=out, old_image=source, profile=rules, workers=workers
-    )
+    order = build.BuildOrder(new_image=subject, out=out, old_image=source, profile=rules, workers=workers)
 
     def work() -> Made:
         if action == "build":

@@ -55,6 +55,7 @@ class Store:
 
     out: Path
     given: Path | None = None
+    maker: Path = MAKER
 
     def find(self, name: str) -> Pair | None:
         """The pair, if it is there already."""
@@ -65,12 +66,25 @@ class Store:
 
     def get(self, name: str) -> Pair:
         """The pair, made if need be. Raises NoPairError."""
-        return self.find(name) or self._make(name)
-
-    def _make(self, name: str) -> Pair:
-        why = cannot_make()
+        found = self.find(name)
+        if found is not None:
+            return found
+        why = self.cannot_make()
         if why:
             raise NoPairError(f"{name}: {why}")
+        return self.make(name)
+
+    def cannot_make(self) -> str | None:
+        """Why pairs cannot be made of packages here; ``None`` if nothing is known to prevent it."""
+        if not self.maker.exists():
+            return f"{self.maker}, which makes pairs of packages, is not there"
+        if os.geteuid() != 0:
+            return "only root can make pairs of packages"
+        missing = [package for program, package in MAKER_NEEDS.items() if not shutil.which(program)]
+        return f"first: apt-get install {' '.join(missing)}" if missing else None
+
+    def make(self, name: str) -> Pair:
+        """Make the pair of packages; takes minutes, and the network the first time. Raises NoPairError."""
         kind, rest = name.split("-", 1)
         system, size = rest.rsplit("-", 1)
         making = self.out / "making"
@@ -80,15 +94,16 @@ class Store:
             place.mkdir(parents=True, exist_ok=True)
         print(f"bench: making {name}", file=sys.stderr, flush=True)
         environment = {**os.environ, **{key: str(place) for key, place in places.items()}}
-        argv = [sys.executable, str(MAKER), kind, system, size]
+        argv = [sys.executable, str(self.maker), kind, system, size]
         done = subprocess.run(argv, env=environment, stdout=subprocess.DEVNULL, check=False)
         if done.returncode:
-            raise NoPairError(f"{name}: {MAKER.name} failed with exit code {done.returncode}")
+            raise NoPairError(f"{name}: {self.maker.name} failed with exit code {done.returncode}")
         # Whole or not at all.
-        (self.out / "pairs").mkdir(exist_ok=True)
-        (making / name).rename(self.out / "pairs" / name)
+        folder = self.out / "pairs" / name
+        folder.parent.mkdir(exist_ok=True)
+        (making / name).rename(folder)
         shutil.rmtree(making)
-        return self.get(name)
+        return Pair(name=name, old=folder / "old.img", new=folder / "new.img")
 
     def machine(self, size: int) -> Pair:
         """A pair with ``size`` MiB of this machine's own files per image."""
@@ -98,16 +113,6 @@ class Store:
         return Pair(
             name=name, old=make_image(size, old, changed=False), new=make_image(size, new, changed=True)
         )
-
-
-def cannot_make() -> str | None:
-    """Why pairs cannot be made of packages here; ``None`` if nothing is known to prevent it."""
-    if not MAKER.exists():
-        return f"pairs are made of packages by {MAKER}, which is not there"
-    if os.geteuid() != 0:
-        return "only root can make pairs of packages"
-    missing = [package for program, package in MAKER_NEEDS.items() if not shutil.which(program)]
-    return f"first: apt-get install {' '.join(missing)}" if missing else None
 
 
 def make_image(size: int, image: Path, *, changed: bool) -> Path:
