@@ -20,20 +20,26 @@ FLAGS = ("-std=gnu11", "-O3", "-g0", "-fPIC", "-shared", "-fvisibility=hidden", 
          "-Wall", "-Wextra", "-Werror=implicit-function-declaration")  # fmt: skip
 
 
+def compiler() -> str:
+    """The C compiler: what CC names, or cc, or gcc. Raises RuntimeError if there is none."""
+    found = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
+    if not found:
+        raise RuntimeError("no C compiler was found: apt-get install gcc libc6-dev, or name one in CC")
+    return found
+
+
 def compile_library(root: Path, *more: str, library: str = LIBRARY) -> Path:
     """Compile all sources under ``root`` into one library; it appears whole. Raises RuntimeError."""
-    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
-    if not compiler:
-        raise RuntimeError("no C compiler was found: apt-get install gcc libc6-dev, or name one in CC")
+    program = compiler()
     directory = root / DIRECTORY
     sources = sorted(str(path) for path in directory.glob("*.c"))
     target, partial = directory / library, directory / f".{library}.{os.getpid()}"
     done = subprocess.run(
-        [compiler, *FLAGS, *more, "-o", str(partial), *sources], capture_output=True, text=True, check=False
+        [program, *FLAGS, *more, "-o", str(partial), *sources], capture_output=True, text=True, check=False
     )
     if done.returncode:
         partial.unlink(missing_ok=True)
-        raise RuntimeError(f"{compiler}: exit code {done.returncode}\n{done.stderr}")
+        raise RuntimeError(f"{program}: exit code {done.returncode}\n{done.stderr}")
     partial.replace(target)
     return target
 

@@ -32,9 +32,18 @@ _COMPARABLE = 1 << 25
 _COPIES = 64
 """Copies of one block that are looked at, and blocks of a run that are counted."""
 
-_LIBRARY = ctypes.CDLL(str(Path(__file__).with_name("_native.so")))
-for _name in ("cover_by_seeds", "cover_finely", "cut_covers"):
-    getattr(_LIBRARY, _name).restype = ctypes.c_int64
+_COUNTING = ("cover_by_seeds", "cover_finely", "cut_covers", "bzip2_memory", "bzip2_compress")
+
+
+def open_library(path: str) -> ctypes.CDLL:
+    """The compiled library at ``path``. Raises OSError where it is missing: it was not compiled."""
+    library = ctypes.CDLL(path)
+    for name in _COUNTING:
+        getattr(library, name).restype = ctypes.c_int64
+    return library
+
+
+_LIBRARY = open_library(str(Path(__file__).with_name("_native.so")))
 
 
 def _pointer(array: npt.NDArray[Any]) -> ctypes.c_void_p:
@@ -227,10 +236,6 @@ def mark_derived(covers: Covers, own: Numbers, otherwise: Numbers, margin: int, 
         _pointer(otherwise), _size(margin), _pointer(usable), _pointer(derived),
     )  # fmt: skip
     return derived.astype(np.bool_)
-
-
-_LIBRARY.bzip2_memory.restype = ctypes.c_int64
-_LIBRARY.bzip2_compress.restype = ctypes.c_int64
 
 
 def bzip2_compress(data: bytes | memoryview | Bytes, level: int = 9) -> bytes:

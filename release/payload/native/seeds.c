@@ -88,6 +88,8 @@ static int64_t find(const Search *search, int64_t at, uint64_t slot)
 /* Go on along the same diagonal behind a difference of a few bytes, rather than look anew. */
 static int64_t resume(const Search *search, int64_t at, int64_t place)
 {
+    if (at >= search->size)
+        return 0;
     int64_t end = source_end(search, at, place);
     for (int64_t skip = 1; skip <= SEED; skip++) {
         if (at + skip + 16 > search->size || place + skip + 16 > end)
