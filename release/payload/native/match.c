@@ -32,7 +32,7 @@ EXPORT void find_copies(const uint8_t *old, int64_t old_blocks, const uint64_t *
     int64_t last = -2, last_source = -2;
     for (int64_t index = 0; index < count; index++) {
         int64_t block = blocks[index], next = last_source + 1, best = -1, best_run = -1;
-        if (block == last + 1 && next < old_blocks && hashes[next] == new_hashes[index])
+        if (block == last + 1 && last_source >= 0 && next < old_blocks && hashes[next] == new_hashes[index])
             best = next;
         else {
             int64_t looked = 0;

@@ -73,7 +73,7 @@ static int32_t pass_left(Rotations *all, Bucket *buckets)
     for (int byte = 0; byte < 256; byte++) {
         for (int32_t at = row; at < now.buckets[byte].open; at++)
             induce_left(&now, now.rows[at]);
-        for (int32_t end = all->pairs[(byte + 1) << 8]; start < end; start++)
+        for (int32_t end = all->firsts[byte + 1]; start < end; start++)
             induce_left(&now, (int32_t)(all->words[start] & PLACE_MASK));
         row = now.buckets[byte].end + all->right[byte];
     }

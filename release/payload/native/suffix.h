@@ -30,6 +30,7 @@ typedef struct {
     int32_t count;    /* of LMS rotations */
     int32_t untold;   /* how many of them are in groups that bytes do not tell apart soon */
     int32_t left[256], right[256]; /* how many rotations start with a byte and are of type L, S */
+    int32_t firsts[257]; /* the first of the sorted LMS rotations that starts with a byte, and their end */
 } Rotations;
 
 /* Sort by the key above PLACE_BITS; of equal keys any order. `spare` has room for as many words. */

@@ -2,6 +2,7 @@
 #include "suffix.h"
 
 #define KEY_BYTES 5 /* whole bytes in the 44 bits of a key */
+#define FEW 4000    /* rotations that are sorted without counting their first bytes */
 #define DEPTH 32    /* bytes that are compared before the next LMS rotations are looked at instead */
 
 /* Eight bytes of the text, the first one in the highest bits, at a place that may lie behind its end. */
@@ -142,16 +143,12 @@ static inline uint32_t pair_at(const uint8_t *at)
     return (uint32_t)at[0] << 8 | at[1];
 }
 
-void sort_starts(Rotations *all)
+/* Count them by their first two bytes, put them where they belong by these, then sort what shares them. */
+static void sort_by_pairs(Rotations *all)
 {
-    find_starts(all);
-    all->untold = 0;
     memset(all->pairs, 0, 65537 * sizeof *all->pairs);
-    for (int32_t number = 0; number < all->count; number++) {
-        all->numbers[all->starts[number] >> 1] = number;
+    for (int32_t number = 0; number < all->count; number++)
         all->pairs[pair_at(all->text + all->starts[number])]++;
-        all->lengths[number] = 1;
-    }
     for (int32_t pair = 0, sum = 0; pair < 65537; pair++) {
         sum += all->pairs[pair];
         all->pairs[pair] = sum;
@@ -166,6 +163,34 @@ void sort_starts(Rotations *all)
         if (count > 1)
             sort_group(all, (Group){start, count, 2});
     }
+}
+
+/* For a few, 65536 counters are too many. */
+static void sort_few(Rotations *all)
+{
+    for (int32_t number = 0; number < all->count; number++) {
+        int32_t place = all->starts[number];
+        all->words[number] = (bytes_at(all, place) & ~PLACE_MASK) | (uint64_t)place;
+    }
+    sort_group(all, (Group){0, all->count, 0});
+}
+
+void sort_starts(Rotations *all)
+{
+    find_starts(all);
+    all->untold = 0;
+    memset(all->firsts, 0, sizeof all->firsts);
+    for (int32_t number = 0; number < all->count; number++) {
+        all->numbers[all->starts[number] >> 1] = number;
+        all->lengths[number] = 1;
+        all->firsts[all->text[all->starts[number]] + 1]++;
+    }
+    for (int byte = 0; byte < 256; byte++)
+        all->firsts[byte + 1] += all->firsts[byte];
+    if (all->count < FEW)
+        sort_few(all);
+    else
+        sort_by_pairs(all);
     if (all->untold)
         finish_groups(all);
 }

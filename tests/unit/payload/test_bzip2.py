@@ -56,10 +56,17 @@ def _differences(size: int) -> bytes:
     return content.tobytes()
 
 
+def _rare(size: int) -> bytes:
+    """Values of which each is about half as frequent as the one before: the longest codes there are."""
+    values = np.random.default_rng(5).geometric(0.45, size)
+    return (255 - np.minimum(values, 255)).astype(np.uint8).tobytes()
+
+
 SAMPLES = {
     "zeros": bytes(3_000_000),
-    "a byte like its count": b"\xfb" * 300_000,
+    "a byte like its count": b"\xfb" * 255_000,
     "random": _random(250_000),
+    "rare values": _rare(890_000),
     "few values": _random(250_000, 5),
     "fibonacci": _fibonacci(250_000),
     "thue-morse": _thue_morse(250_000),
