@@ -225,10 +225,7 @@ static void choose_some(Choice *choice, Codes *codes, int tables)
 /* Codes with so many tables; whether they are better than those in `best`, which they become then. */
 static int try_tables(Choice *choice, Codes *best, Codes *other, int tables)
 {
-    if (tables > 1)
-        choose_some(choice, other, tables);
-    else
-        choose_one(choice, other);
+    choose_some(choice, other, tables);
     if (other->bits >= best->bits)
         return 0;
     Codes swap = *best;
