@@ -23,6 +23,8 @@ MAKER = Path(__file__).resolve().parents[3] / "shared/images/make-pair.py"
 MAKER_NEEDS = {"mksquashfs": "squashfs-tools", "veritysetup": "cryptsetup-bin", "gcc": "gcc"}
 """Programs, and Debian's packages that have them."""
 
+_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+
 MACHINE = "machine-ext4"
 """Begins the names of pairs made from this machine's own files."""
 
@@ -80,7 +82,9 @@ class Store:
             return f"{self.maker}, which makes pairs of packages, is not there"
         if os.geteuid() != 0:
             return "only root can make pairs of packages"
-        missing = [package for program, package in MAKER_NEEDS.items() if not shutil.which(program)]
+        missing = [
+            package for program, package in MAKER_NEEDS.items() if not shutil.which(program, path=_PATH)
+        ]
         return f"first: apt-get install {' '.join(missing)}" if missing else None
 
     def make(self, name: str) -> Pair:
@@ -93,7 +97,7 @@ class Store:
         for place in places.values():
             place.mkdir(parents=True, exist_ok=True)
         print(f"bench: making {name}", file=sys.stderr, flush=True)
-        environment = {**os.environ, **{key: str(place) for key, place in places.items()}}
+        environment = {**os.environ, "PATH": _PATH, **{key: str(place) for key, place in places.items()}}
         argv = [sys.executable, str(self.maker), kind, system, size]
         done = subprocess.run(argv, env=environment, stdout=subprocess.DEVNULL, check=False)
         if done.returncode:

@@ -143,8 +143,9 @@ def measure_pair(pair: Pair, planned: Planned, work: Path, repeat: int = 1) -> P
     found: dict[str, Measurement] = {}
     over = []
     for job in plan.jobs(pair, planned, work):
-        _say(f"{pair.name}: {job.name}")
-        found[job.name], within = _measured(job, work, repeat)
+        measured, within = _measured(job, work, repeat)
+        found[job.name] = measured
+        _say(f"{pair.name}: {job.name}: {measured.bytes:,} bytes, {measured.cpu_seconds:.2f} CPU s")
         over += [] if within else [job.name]
         if job.expects_image and found[job.name].sha256 != new.sha256:
             raise RuntimeError(f"{job.name}: the image made has SHA-256 {found[job.name].sha256}")
@@ -167,10 +168,9 @@ def measure_growth(pair: Pair, size: str, work: Path, repeat: int = 1) -> Iterat
         part = cut(pair, mib, work / "cut")
         for payload in (plan.FULL, plan.POSITIONAL):
             job = plan.build(part, payload, 2)
-            _say(f"{part.name}: {job.name}")
-            yield Growth(
-                pair=pair.name, mib=mib, payload=payload, measurement=_measured(job, work, repeat)[0]
-            )
+            found, _ = _measured(job, work, repeat)
+            _say(f"{part.name}: {job.name}: {found.bytes:,} bytes, {found.cpu_seconds:.2f} CPU s")
+            yield Growth(pair=pair.name, mib=mib, payload=payload, measurement=found)
 
 
 def _measured(job: Job, work: Path, repeat: int) -> tuple[Measurement, bool]:
