@@ -97,33 +97,18 @@ def side_by_side(derivation: Derivation) -> Blocks:
 
     Blocks that are repeated keep their order, so neighbours of a stretch stay neighbours.
     """
-    leaders: list[int] = []
-    followers: list[tuple[int, int]] = []
-    for group, derived in zip(derivation.groups, derivation.derived, strict=True):
-        for position in np.flatnonzero(derived).tolist():
-            shares = _shares(derivation, group, position)
-            leaders += shares
-            most = max(shares, key=lambda block: (shares[block], -block))
-            followers.append((most, int(group.blocks[position])))
-    lead = np.unique(np.array(leaders, dtype=np.int64))
-    follow = np.array(followers, dtype=np.int64).reshape(-1, 2)
-    blocks = np.concatenate((lead, follow[:, 1]))
-    keys = np.concatenate((lead, follow[:, 0]))
+    repeated = np.zeros(len(derivation.usable), dtype=np.bool_)
+    leaders = [
+        native.find_leaders(group.covers, derived, derivation.usable, repeated)
+        for group, derived in zip(derivation.groups, derivation.derived, strict=True)
+    ]
+    lead = np.flatnonzero(repeated)
+    follow = [
+        group.blocks[derived] for group, derived in zip(derivation.groups, derivation.derived, strict=True)
+    ]
+    keys = np.concatenate(
+        [lead, *(found[derived] for found, derived in zip(leaders, derivation.derived, strict=True))]
+    )
+    blocks = np.concatenate([lead, *follow])
     follows = np.arange(len(blocks)) >= len(lead)
     return blocks[np.lexsort((blocks, follows, keys))]
-
-
-def _shares(derivation: Derivation, group: Group, position: int) -> dict[int, int]:
-    """Which usable blocks explain how many bytes of the block at ``position``."""
-    start = position * BLOCK_SIZE
-    ends = group.covers[:, 0] + group.covers[:, 2]
-    first = int(np.searchsorted(ends, start, "right"))
-    stop = int(np.searchsorted(group.covers[:, 0], start + BLOCK_SIZE, "left"))
-    shares: dict[int, int] = {}
-    for at, place, length in group.covers[first:stop].tolist():
-        low, high = place + max(at, start) - at, place + min(at + length, start + BLOCK_SIZE) - at
-        for block in range(low // BLOCK_SIZE, (high - 1) // BLOCK_SIZE + 1):
-            if derivation.usable[block]:
-                part = min(high, (block + 1) * BLOCK_SIZE) - max(low, block * BLOCK_SIZE)
-                shares[block] = shares.get(block, 0) + part
-    return shares

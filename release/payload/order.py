@@ -70,7 +70,7 @@ def arrange(
 
 class _Arranger:
     def __init__(self, steps: Sequence[Step], spare: Iterable[int], total: int, empty: Iterable[int]) -> None:
-        self._steps = steps
+        self._steps = list(steps)
         self._result = Arrangement()
         self._done = [False] * len(steps)
         self._writer = [-1] * total

@@ -65,6 +65,14 @@ def _listed(image: Bytes, blocks: Numbers) -> Numbers:
     return listed
 
 
+def _number_bits(indexed: Numbers) -> ctypes.c_int:
+    """Bits that the numbers of the seeds take."""
+    bits = (len(indexed) * SEEDS).bit_length()
+    if bits > 32:
+        raise RuntimeError("more blocks than an index of seeds can number")
+    return ctypes.c_int(bits)
+
+
 def _check_covers(covers: Covers, new_size: int, source_size: int | None = None) -> None:
     if not len(covers):
         return
@@ -108,7 +116,13 @@ def index_seeds(
     if first < 0 or first + count > len(listed) or len(table) != 1 << bits:
         raise RuntimeError("a seed index is not what it is said to be")
     _LIBRARY.index_seeds(
-        _pointer(flat), _pointer(listed), _size(first), _size(count), _pointer(table), ctypes.c_int(bits)
+        _pointer(flat),
+        _pointer(listed),
+        _size(first),
+        _size(count),
+        _pointer(table),
+        ctypes.c_int(bits),
+        _number_bits(listed),
     )
 
 
@@ -155,7 +169,7 @@ def cover_by_seeds(
     covers = np.empty((most, 3), dtype=np.int64)
     count = _LIBRARY.cover_by_seeds(
         _pointer(source), _size(source.size), _pointer(listed), _pointer(table),
-        ctypes.c_int(len(table).bit_length() - 1), _pointer(new), _size(new.size),
+        ctypes.c_int(len(table).bit_length() - 1), _number_bits(listed), _pointer(new), _size(new.size),
         _pointer(own) if own is not None else None, _size(always), _pointer(covers), _size(most),
     )  # fmt: skip
     return covers[:count].copy()
@@ -236,6 +250,24 @@ def mark_derived(covers: Covers, own: Numbers, otherwise: Numbers, margin: int, 
         _pointer(otherwise), _size(margin), _pointer(usable), _pointer(derived),
     )  # fmt: skip
     return derived.astype(np.bool_)
+
+
+def find_leaders(covers: Covers, derived: Flags, usable: Flags, repeated: Flags) -> Numbers:
+    """For each derived block the usable block of the image that explains most of it, -1 for others.
+
+    ``usable`` and ``repeated`` have a flag for every block of the image; blocks that explain something of
+    a derived one get their ``repeated`` set.
+    """
+    covers, flags = np.ascontiguousarray(covers), np.ascontiguousarray(derived)
+    _check_covers(covers, len(flags) * BLOCK, len(usable) * BLOCK)
+    if len(repeated) != len(usable):
+        raise RuntimeError("not every block has its flags")
+    leaders = np.empty(len(flags), dtype=np.int64)
+    _LIBRARY.find_leaders(
+        _pointer(covers), _size(len(covers)), _pointer(flags), _size(len(flags)),
+        _pointer(usable), _pointer(repeated), _pointer(leaders),
+    )  # fmt: skip
+    return leaders
 
 
 def bzip2_compress(data: bytes | memoryview | Bytes, level: int = 9) -> bytes:

@@ -44,3 +44,45 @@ EXPORT void mark_derived(const Cover *covers, int64_t count, const int64_t *own,
             usable[own[block]] = 0;
     }
 }
+
+#define MOST_SHARES 512 /* a cover is at least 16 bytes of a block and lies in at most two source blocks */
+
+/* For each derived block the usable block that explains most of it, the first of several, into leaders[block];
+ * -1 for others. Every usable block that explains something of one gets repeated[source] = 1. */
+EXPORT void find_leaders(const Cover *covers, int64_t count, const uint8_t *derived, int64_t blocks,
+                         const uint8_t *usable, uint8_t *repeated, int64_t *leaders)
+{
+    int64_t index = 0;
+    for (int64_t block = 0; block < blocks; block++) {
+        int64_t start = block * BLOCK, end = start + BLOCK, most = 0;
+        int64_t sources[MOST_SHARES], shares[MOST_SHARES];
+        int known = 0;
+        leaders[block] = -1;
+        while (index < count && covers[index].at + covers[index].length <= start)
+            index++;
+        for (int64_t next = index; derived[block] && next < count && covers[next].at < end; next++) {
+            int64_t low = covers[next].at > start ? covers[next].at : start;
+            int64_t high = covers[next].at + covers[next].length;
+            int64_t place = covers[next].source + low - covers[next].at;
+            int64_t stop = place + (high < end ? high : end) - low;
+            for (int64_t source = place / BLOCK; source * BLOCK < stop; source++) {
+                int64_t from = source * BLOCK > place ? source * BLOCK : place;
+                int64_t to = (source + 1) * BLOCK < stop ? (source + 1) * BLOCK : stop;
+                int slot = 0;
+                while (slot < known && sources[slot] != source)
+                    slot++;
+                if (!usable[source] || slot == MOST_SHARES)
+                    continue;
+                shares[slot] = to - from + (slot < known ? shares[slot] : 0);
+                sources[slot] = source;
+                known += slot == known;
+                repeated[source] = 1;
+            }
+        }
+        for (int slot = 0; slot < known; slot++)
+            if (shares[slot] > most || (shares[slot] == most && sources[slot] < leaders[block])) {
+                most = shares[slot];
+                leaders[block] = sources[slot];
+            }
+    }
+}

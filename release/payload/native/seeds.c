@@ -1,8 +1,9 @@
 /* An index of 32-byte seeds: where in the source may these new bytes come from?
  *
  * A seed starts at every 32nd byte of an indexed block, so any 63 bytes that are the same in both places
- * hold one. Of equal seeds the index keeps the first. It is a table of 2^bits numbers, 0 for none; a
- * number n > 0 is seed (n - 1) % 128 of the ((n - 1) / 128)th indexed block.
+ * hold one. Of equal seeds the index keeps the first. It is a table of 2^bits entries, 0 for none; the low
+ * number_bits of an entry are a number n > 0 for seed (n - 1) % 128 of the ((n - 1) / 128)th indexed block,
+ * the bits above a part of the hash, so that few places are read in vain.
  */
 #include "native.h"
 
@@ -20,6 +21,16 @@ static inline uint64_t slot_of(uint64_t hash, int bits)
     return (hash * MIX1) >> (64 - bits);
 }
 
+static inline uint32_t tag_of(uint64_t hash, int number_bits)
+{
+    return number_bits < 32 ? (uint32_t)hash << number_bits : 0;
+}
+
+static inline uint32_t number_in(uint32_t entry, int number_bits)
+{
+    return number_bits < 32 ? entry & ((UINT32_C(1) << number_bits) - 1) : entry;
+}
+
 /* A seed of one repeated word is everywhere and tells nothing. */
 static inline int dull(const uint8_t *at)
 {
@@ -30,23 +41,24 @@ static inline int dull(const uint8_t *at)
 /* Add blocks [first, first + count) of the list. Several threads may add to one table: the smallest
  * number wins, whoever comes first. */
 EXPORT void index_seeds(const uint8_t *image, const int64_t *blocks, int64_t first, int64_t count,
-                        uint32_t *table, int bits)
+                        uint32_t *table, int bits, int number_bits)
 {
-    uint64_t slots[SEEDS];
+    uint64_t hashes[SEEDS];
     for (int64_t index = first; index < first + count; index++) {
         const uint8_t *at = image + blocks[index] * BLOCK;
         for (int seed = 0; seed < SEEDS; seed++) { /* all slots are called for before the first is needed */
-            slots[seed] = slot_of(seed_hash(at + seed * SEED), bits);
-            __builtin_prefetch(table + slots[seed], 1);
+            hashes[seed] = seed_hash(at + seed * SEED);
+            __builtin_prefetch(table + slot_of(hashes[seed], bits), 1);
         }
         for (int seed = 0; seed < SEEDS; seed++) {
             if (dull(at + seed * SEED))
                 continue;
             uint32_t number = (uint32_t)(index * SEEDS + seed + 1);
-            uint32_t *slot = table + slots[seed];
+            uint32_t entry = number | tag_of(hashes[seed], number_bits);
+            uint32_t *slot = table + slot_of(hashes[seed], bits);
             uint32_t seen = __atomic_load_n(slot, __ATOMIC_RELAXED);
-            while ((!seen || number < seen) &&
-                   !__atomic_compare_exchange_n(slot, &seen, number, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            while ((!seen || number < number_in(seen, number_bits)) &&
+                   !__atomic_compare_exchange_n(slot, &seen, entry, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
                 ;
         }
     }
@@ -57,7 +69,7 @@ typedef struct {
     int64_t source_size;
     const int64_t *blocks;
     const uint32_t *table;
-    int bits;
+    int bits, number_bits;
     const uint8_t *new;
     int64_t size;
     const int64_t *own; /* where the source is the image that holds the new bytes: their blocks; else 0 */
@@ -71,10 +83,11 @@ static inline int64_t source_end(const Search *search, int64_t at, int64_t place
     return place < start ? start : search->source_size;
 }
 
-static int64_t find(const Search *search, int64_t at, uint64_t slot)
+static int64_t find(const Search *search, int64_t at, uint64_t hash)
 {
-    uint32_t number = search->table[slot];
-    if (!number)
+    uint32_t entry = search->table[slot_of(hash, search->bits)];
+    uint32_t number = number_in(entry, search->number_bits);
+    if (!number || (entry ^ number) != tag_of(hash, search->number_bits))
         return -1;
     int64_t index = (number - 1) / SEEDS;
     int64_t place = search->blocks[index] * BLOCK + (number - 1) % SEEDS * SEED;
@@ -106,22 +119,22 @@ static int64_t resume(const Search *search, int64_t at, int64_t place)
  * indexed, and where the source is the new image itself, into any of its blocks. In long stretches without a match only every 3rd, then every 7th place is looked up: odd
  * steps meet every seed of a longer match all the same. */
 EXPORT int64_t cover_by_seeds(const uint8_t *source, int64_t source_size, const int64_t *blocks,
-                              const uint32_t *table, int bits, const uint8_t *new, int64_t size,
+                              const uint32_t *table, int bits, int number_bits, const uint8_t *new, int64_t size,
                               const int64_t *own, int64_t always, Cover *covers, int64_t most)
 {
-    Search search = {source, source_size, blocks, table, bits, new, size, own, always};
+    Search search = {source, source_size, blocks, table, bits, number_bits, new, size, own, always};
     int64_t at = 0, covered = 0, found = 0, missed = 0;
-    uint64_t slots[AHEAD];
+    uint64_t hashes[AHEAD];
     while (at + SEED <= size && found < most) {
         int64_t step = missed < 512 ? 1 : missed < 4096 ? 3 : 7;
         int64_t batch = 0, place = -1;
         for (int64_t next = at; batch < AHEAD && next + SEED <= size; next += step, batch++) {
-            slots[batch] = slot_of(seed_hash(new + next), bits);
-            __builtin_prefetch(table + slots[batch]);
+            hashes[batch] = seed_hash(new + next);
+            __builtin_prefetch(table + slot_of(hashes[batch], bits));
         }
         int64_t tried = 0;
         for (; tried < batch; tried++, at += step)
-            if ((place = find(&search, at, slots[tried])) >= 0)
+            if ((place = find(&search, at, hashes[tried])) >= 0)
                 break;
         missed += tried;
         if (place < 0)
