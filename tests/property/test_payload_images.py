@@ -47,7 +47,7 @@ def edited(data: bytes, every: int = 1000) -> bytes:
     return bytes(changed)
 
 
-def build(old: bytes | None, new: bytes, profile: Profile, **more: int) -> tuple[BuiltPayload, Report]:
+def build(old: bytes | None, new: bytes, profile: Profile, workers: int = 1) -> tuple[BuiltPayload, Report]:
     """Build a payload and hold it to every rule; the second implementation must make ``new`` of it."""
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
@@ -59,7 +59,7 @@ def build(old: bytes | None, new: bytes, profile: Profile, **more: int) -> tuple
             old_image=None if old is None else here / "old",
             out=here / "p",
             profile=profile,
-            **more,
+            workers=workers,
         )
         built = build_payload(order)
         return built, check_and_apply(here / "p", profile.name, old, new)
