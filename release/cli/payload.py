@@ -123,6 +123,7 @@ def _build(order: BuildOrder, signers: Sequence[DigestSigner], report: Report) -
     if signers:
         _sign(unsigned, order.out, signers)
     counts = ", ".join(f"{count:,} {name}" for name, count in built.operations.items())
+    counts += f" ({built.unrepeatable} not repeatable)" if built.unrepeatable else ""
     return f"{built.size:,} bytes, {counts or 'no operations'}, {len(signers)} signatures"
 
 

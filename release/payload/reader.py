@@ -199,7 +199,8 @@ def describe(path: Path | Payload) -> dict[str, Json]:
 
     Sizes are bytes, hashes lower-case hexadecimal. ``kind`` is ``full`` if the payload needs nothing
     that was there before. ``profiles`` names the client profiles it satisfies, and ``problem`` the
-    first broken rule of the manifest; blobs and signatures are not verified.
+    first broken rule of the manifest; blobs and signatures are not verified. ``unrepeatable`` counts the
+    operations that overwrite what they read: a client that is stopped in one starts all over.
 
     Raises:
         PayloadFormatError: header, manifest or layout are broken.
@@ -223,6 +224,7 @@ def describe(path: Path | Payload) -> dict[str, Json]:
             "old_image": _info(manifest.old_partition),
             "operations": dict(count_operations(manifest)),
             "blob_bytes": dict(count_blob_bytes(manifest)),
+            "unrepeatable": sum(not structure.repeatable(operation) for operation in manifest.operations),
             "procedures": _procedures(manifest),
             "signed_sha256": signed.hex if signed else None,
             **_signatures(payload),
