@@ -165,12 +165,12 @@ class _Build:
 
     def run(self, signatures_size: int) -> BuiltPayload:
         order = self._order
+        self._report(0)
         workers = self._workers()
         files = [path for path in (order.new_image, order.old_image, order.kernel, order.old_kernel) if path]
         known = dict(zip(files, ordered_map(hash_file, files, workers), strict=True))
         new = known[order.new_image]
         with replacing(order.out) as file, BlobFile(order.out) as blob_file, Spool(order.out) as spool:
-            self._report(0)
             means = Means(
                 profile=order.profile,
                 spool=spool,

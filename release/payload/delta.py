@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Protocol
 
 import numpy as np
 
@@ -27,13 +26,6 @@ _SHORT_SHIFT = 64
 """A run that moves by fewer blocks than this is copied aside; by more, it is moved piece by piece."""
 
 
-class Count(Protocol):
-    """Told that so many more blocks of the new image have their operation."""
-
-    def __call__(self, blocks: int, /) -> None:
-        """``blocks`` more. Called in the thread that plans."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """What a plan may use.
@@ -50,7 +42,7 @@ class Means:
     spool: Spool
     workers: int
     index_memory: int
-    count: Count
+    count: derived.Count
 
 
 @dataclass(slots=True)
@@ -87,7 +79,7 @@ def plan(old: Blocks2D, new: Blocks2D, means: Means) -> Iterator[Planned]:
     sent = np.union1d(sent, np.array(arrangement.given_up, dtype=np.int64))
     for planned in packing.carry_blocks(new, sent, patched.beside, means.workers):
         yield planned
-        means.count(planned.blocks)
+        means.count(planned.blocks // 2)
     yield from packing.carry_zeros(np.union1d(zero, np.array(arrangement.used, dtype=np.int64)))
     for patch in patched.from_new:
         yield _planned(_step(patch), means.spool)
@@ -100,10 +92,16 @@ def _patch(old: Blocks2D, new: Blocks2D, matches: Matches, means: Means) -> _Pat
         return _pair(new, matches.rest, means)
     memory, workers = means.index_memory, means.workers
     in_old = seeds.SeedIndex(old, _not_empty(old), memory=memory, workers=workers)
-    elsewhere = derived.find_covers(in_old, new, matches.rest, workers, own=False)
+    elsewhere = derived.find_covers(in_old, new, matches.rest, own=False, workers=workers, count=means.count)
     del in_old
     derivation = derived.derive(
-        new, matches.rest, _final(new, matches), elsewhere, memory=memory, workers=workers
+        new,
+        matches.rest,
+        _final(new, matches),
+        elsewhere,
+        memory=memory,
+        workers=workers,
+        count=means.count,
     )
     pairs = list(zip(elsewhere, derivation.groups, derivation.derived, strict=True))
     from_old = [group.only(~other) for group, _, other in pairs]
@@ -121,7 +119,7 @@ def _patch(old: Blocks2D, new: Blocks2D, matches: Matches, means: Means) -> _Pat
         for patch, left in made:
             if patch is not None:
                 patches.append(patch)
-                means.count(len(patch.dst))
+                means.count(len(patch.dst) // 2)
             result.sent.append(left)
     return result
 
@@ -131,7 +129,9 @@ def _pair(new: Blocks2D, rest: Blocks, means: Means) -> _Patched:
     if not len(rest):
         return _Patched()
     nothing = np.empty(0, dtype=np.int64)
-    derivation = derived.derive(new, rest, nothing, None, memory=means.index_memory, workers=means.workers)
+    derivation = derived.derive(
+        new, rest, nothing, None, memory=means.index_memory, workers=means.workers, count=means.count
+    )
     return _Patched(sent=[rest], beside=derived.side_by_side(derivation))
 
 

@@ -8,7 +8,7 @@ second copy of incompressible bytes at about a quarter of its size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,9 @@ from release.payload.operations import BLOCK_SIZE
 from release.payload.parallel import ordered_map
 from release.payload.seeds import SeedIndex
 from release.payload.similar import GROUP_BLOCKS, Group
+
+Count = Callable[[int], None]
+"""Told that so many more blocks of the new image are dealt with, in the thread that plans."""
 
 NO_SOURCE, EARLIER, FINAL = 0, 1, 2
 """Whether a block of the new image is a source: not at all, for blocks behind it, for all."""
@@ -49,14 +52,21 @@ def groups_of(rest: Blocks) -> list[Blocks]:
 
 
 def find_covers(
-    index: SeedIndex, new: Blocks2D, rest: Blocks, workers: int, *, own: bool
+    index: SeedIndex, new: Blocks2D, rest: Blocks, *, own: bool, workers: int, count: Count
 ) -> tuple[Group, ...]:
-    """Where the content of ``rest`` is in the indexed image, which is the new one itself if ``own``."""
+    """Where the content of ``rest`` is in the indexed image, which is the new one itself if ``own``.
+
+    Progress is told as a quarter of what is to be done about each block.
+    """
 
     def one(blocks: Blocks) -> Group:
         return Group(blocks, index.cover(new[blocks].reshape(-1), blocks if own else None))
 
-    return tuple(ordered_map(one, groups_of(rest), workers))
+    groups = []
+    for group in ordered_map(one, groups_of(rest), workers):
+        groups.append(group)
+        count(len(group.blocks) // 4)
+    return tuple(groups)
 
 
 def derive(
@@ -67,6 +77,7 @@ def derive(
     *,
     memory: int,
     workers: int,
+    count: Count,
 ) -> Derivation:
     """Find the blocks of ``rest`` that are better made from other blocks of the new image.
 
@@ -78,11 +89,12 @@ def derive(
             not an option, then a block is derived if a quarter of it stands elsewhere.
         memory: bytes of the index.
         workers: threads.
+        count: told of progress.
     """
     usable = np.full(len(new), NO_SOURCE, dtype=np.uint8)
     usable[rest], usable[final] = EARLIER, FINAL
     index = SeedIndex(new, np.concatenate((final, rest)), memory=memory, workers=workers, always=len(final))
-    groups = find_covers(index, new, rest, workers, own=True)
+    groups = find_covers(index, new, rest, own=True, workers=workers, count=count)
     derived = []
     for number, group in enumerate(groups):
         otherwise, margin = np.zeros(len(group.blocks), dtype=np.int64), _QUARTER
