@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from release.payload.extents import to_extents
+from release.payload.extents import Blocks
+from release.payload.matching import Mask
 
 
 class ScratchBlocks:
@@ -31,26 +32,20 @@ class ScratchBlocks:
         """``count`` blocks, of which there must be as many, in as few runs as are to be had."""
         if count > self._count:
             self._open_reserve(count - self._count)
-        taken: list[int] = []
-        if count:
-            # Smallest run that is large enough; failing that, the largest ones.
-            runs = sorted(to_extents(np.flatnonzero(self._free)), key=lambda run: (run.count, run.start))
-            fitting = next((run for run in runs if run.count >= count), None)
-            for run in [fitting] if fitting is not None else reversed(runs):
-                taken += range(run.start, min(run.end, run.start + count - len(taken)))
-                if len(taken) == count:
-                    break
+        starts, lengths = _runs(self._free)
+        fitting = np.flatnonzero(lengths >= count)
+        if len(fitting):
+            # The smallest run that is large enough, the first of several.
+            start = int(starts[fitting[np.argmin(lengths[fitting])]])
+            taken = list(range(start, start + count))
+        else:
+            taken = _longest_first(starts, lengths, count)
         self._free[taken] = False
         self._count -= count
         return taken
 
     def _open_reserve(self, count: int) -> None:
-        longest = sorted(to_extents(np.flatnonzero(self._reserve)), key=lambda run: (-run.count, run.start))
-        opened: list[int] = []
-        for run in longest:
-            opened += range(run.start, min(run.end, run.start + count - len(opened)))
-            if len(opened) == count:
-                break
+        opened = _longest_first(*_runs(self._reserve), count)
         self._reserve[opened] = False
         self._free[opened] = True
         self._count, self._kept = self._count + count, self._kept - count
@@ -61,3 +56,19 @@ class ScratchBlocks:
         listed = list(blocks)
         self._free[listed] = True
         self._count += len(listed)
+
+
+def _runs(flags: Mask) -> tuple[Blocks, Blocks]:
+    """Where runs of set flags start, and how long they are."""
+    edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
+    return edges[::2], edges[1::2] - edges[::2]
+
+
+def _longest_first(starts: Blocks, lengths: Blocks, count: int) -> list[int]:
+    taken: list[int] = []
+    for run in np.lexsort((starts, -lengths)).tolist():
+        start = int(starts[run])
+        taken += range(start, start + min(int(lengths[run]), count - len(taken)))
+        if len(taken) == count:
+            break
+    return taken
