@@ -34,7 +34,7 @@ def share_out(total: int, weights: Weights) -> Amounts:
     if not weights.sum() > 0:
         weights = np.ones(len(weights))
     reached = np.cumsum(weights)
-    cuts = np.minimum(np.floor(reached * (total / reached[-1])), total).astype(np.int64)
+    cuts = np.minimum(np.floor(reached / reached[-1] * total), total).astype(np.int64)
     cuts[-1] = total
     parts: Amounts = np.diff(cuts, prepend=0)
     return parts

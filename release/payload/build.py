@@ -22,7 +22,7 @@ from release.payload.operations import (
     ProcedureType,
 )
 from release.payload.packing import Planned
-from release.payload.parallel import ordered_map
+from release.payload.parallel import beside
 from release.payload.profile import FLATCAR, Profile
 from release.payload.reader import count_blob_bytes, count_operations
 from release.payload.spool import Spool
@@ -168,9 +168,12 @@ class _Build:
         self._report(0)
         workers = self._workers()
         files = [path for path in (order.new_image, order.old_image, order.kernel, order.old_kernel) if path]
-        known = dict(zip(files, ordered_map(hash_file, files, workers), strict=True))
-        new = known[order.new_image]
-        with replacing(order.out) as file, BlobFile(order.out) as blob_file, Spool(order.out) as spool:
+        with (
+            beside(hash_file, files, workers) as hashed,
+            replacing(order.out) as file,
+            BlobFile(order.out) as blob_file,
+            Spool(order.out) as spool,
+        ):
             means = Means(
                 profile=order.profile,
                 spool=spool,
@@ -181,6 +184,8 @@ class _Build:
             operations = writer.store(blob_file, self._image_operations(means))
             self._report(self._blocks - self._done)
             procedures = []
+            known = dict(zip(files, hashed(), strict=True))
+            new = known[order.new_image]
             if order.kernel is not None:
                 old_kernel = known[order.old_kernel] if order.old_kernel is not None else None
                 procedures.append(self._kernel_procedure(blob_file, known[order.kernel], old_kernel))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -90,3 +91,22 @@ class _Window(Generic[Item, Result]):
         """The oldest result; its weight counts until the next ``fill``."""
         future, self._taken = self._pending.popleft()
         return future.result()
+
+
+@contextmanager
+def beside(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int
+) -> Iterator[Callable[[], list[Result]]]:
+    """Work on ``items`` in a thread of its own beside the block; what is yielded gives the results.
+
+    With one worker the work is done when the results are asked for.
+    """
+    if workers <= 1:
+        yield lambda: [function(item) for item in items]
+        return
+    with ThreadPoolExecutor(1) as pool:
+        pending = [pool.submit(function, item) for item in items]
+        try:
+            yield lambda: [future.result() for future in pending]
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

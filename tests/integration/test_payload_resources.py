@@ -18,6 +18,12 @@ from release.payload.build import BuildOrder, build_payload
 from release.payload.profile import POSITIONAL_BSPATCH
 
 MIB = 1 << 20
+INTERRUPTIBLE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts beside itself ignores it
+from release.cli.main import main
+main()
+"""
 LIMITED = """
 import resource, sys
 from pathlib import Path
@@ -94,7 +100,7 @@ def test_a_build_that_is_interrupted_leaves_nothing(folder: Path, tmp_path: Path
     images = [str(folder / "new"), "--from", str(folder / "old"), "--profile", "positional-bspatch"]
     argv = ["payload", "build", *images, "--out", str(tmp_path / "out"), "--workers", workers]
     process = subprocess.Popen(
-        [sys.executable, "-c", "from release.cli.main import main; main()", *argv],
+        [sys.executable, "-c", INTERRUPTIBLE, *argv],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(tmp_path)},

@@ -60,7 +60,10 @@ def checkout(tmp_path: Path) -> Checkout:
     (tmp_path / "tools").mkdir()
     text = (ROOT / "tools/setup").read_text().replace("/usr/bin/python3", "/nowhere/python3")
     (tmp_path / "tools/setup").write_text(text)
-    for name in ("requirements.lock", "pyproject.toml", "tools/uv.lock"):
+    compiled = "release/payload/native"
+    (tmp_path / compiled).mkdir(parents=True)
+    read = ("requirements.lock", "pyproject.toml", "tools/uv.lock", "tools/compile.py")
+    for name in (*read, f"{compiled}/one.c", f"{compiled}/one.h"):
         (tmp_path / name).write_text(name)
     (tmp_path / "bin").mkdir()
     for name in ("cat", "cksum", "cp", "dirname", "flock", "mkdir", "rm"):
@@ -68,6 +71,7 @@ def checkout(tmp_path: Path) -> Checkout:
         assert program is not None
         (tmp_path / "bin" / name).symlink_to(program)
     programs = {"python": PYTHON, "uv": UV, "bin/gpg": "#!/bin/sh\n", "bin/mke2fs": "#!/bin/sh\n"}
+    programs["bin/cc"] = "#!/bin/sh\n"
     programs["bin/id"] = "#!/bin/sh\necho 1000\n"
     for name, content in programs.items():
         (tmp_path / name).write_text(content)
@@ -105,8 +109,9 @@ def test_everything_is_made_once(checkout: Checkout) -> None:
 
 def test_what_changed_is_brought_up_to_date_and_not_made_anew(checkout: Checkout) -> None:
     checkout.done()
-    (checkout.root / "requirements.lock").write_text("other")
-    assert checkout.done() == ["sync"]
+    for name in ("requirements.lock", "release/payload/native/one.c"):
+        (checkout.root / name).write_text("other")
+        assert checkout.done() == ["sync"]
     (checkout.root / "tools/uv.lock").write_text("other")
     assert checkout.done() == ["bootstrap", "sync"]
 
