@@ -189,6 +189,15 @@ def test_in_an_image_without_room_a_swap_costs_a_few_blocks_and_keeps_patches() 
     assert data_of(built) < data_of(full) * 0.6
 
 
+def test_data_that_are_alike_everywhere_by_half_do_not_take_for_ever() -> None:
+    """Every alignment neither gains nor loses: what is looked through once must not be so again and again."""
+    old = code(1, 4 << 20)
+    new = bytearray(old)
+    for place in range(0, len(new), 32):
+        new[place : place + 16] = bytes(byte ^ 0x80 for byte in new[place : place + 16])
+    build(old, bytes(new), POSITIONAL_BSPATCH)
+
+
 @PROFILES
 def test_several_groups_give_the_same_bytes_for_any_number_of_workers(profile: Profile) -> None:
     old = noise(1, 1200 * BLOCK) + code(2, 1200 * BLOCK)

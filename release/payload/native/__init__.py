@@ -191,8 +191,6 @@ def cover_finely(old: Bytes, strides: Bytes, new: Bytes, rows: int) -> Covers:
         _pointer(old), _size(old.size), _pointer(strides), _pointer(new), _size(new.size),
         _pointer(table), _size(rows), _pointer(covers), _size(most),
     )  # fmt: skip
-    if count < 0:
-        raise RuntimeError("more covers than a difference can have")
     return covers[:count].copy()
 
 

@@ -12,6 +12,7 @@
 #define AHEAD 16
 #define BETTER 8 /* bytes by which a match must beat the alignment at hand */
 #define DROP 32  /* more unequal than equal bytes: worth an end here and another start behind */
+#define FAR 512  /* bytes without a gain: the same, and no stretch is looked through again and again */
 #define PLACE_BITS 25 /* of an entry; the others hold a part of the hash, so that few places are read in vain */
 
 typedef struct {
@@ -110,7 +111,8 @@ static inline int same(const Fine *fine, int64_t at, int64_t shift)
 static int64_t reach_forward(const Fine *fine, int64_t at, int64_t place, int64_t end)
 {
     int64_t score = 0, best = 0, reach = 0, length = 0;
-    while (at + length < end && place + length < fine->old_size && score >= best - DROP) {
+    while (at + length < end && place + length < fine->old_size && score >= best - DROP &&
+           length - reach < FAR) {
         score += fine->old[place + length] == fine->new[at + length] ? 1 : -1;
         length++;
         if (score > best) {
@@ -124,7 +126,8 @@ static int64_t reach_forward(const Fine *fine, int64_t at, int64_t place, int64_
 static int64_t reach_backward(const Fine *fine, int64_t at, int64_t place, int64_t start)
 {
     int64_t score = 0, best = 0, reach = 0;
-    for (int64_t length = 1; at - length >= start && place >= length && score >= best - DROP; length++) {
+    for (int64_t length = 1; at - length >= start && place >= length && score >= best - DROP &&
+                             length - reach < FAR; length++) {
         score += fine->old[place - length] == fine->new[at - length] ? 1 : -1;
         if (score > best) {
             best = score;
@@ -207,7 +210,7 @@ static int close_alignment(const Fine *fine, List *list, Cover last, Cover *next
  *
  * strides[b] says at which distance seeds of old block b are indexed (0: not at all). `rows` has room
  * for 8 * row_count numbers. Old bytes are fewer than 2^25. Writes at most `most` covers, in order and
- * without overlap, and returns how many; -1 if there would be more. */
+ * without overlap, and returns how many; what would take more stays uncovered. */
 EXPORT int64_t cover_finely(const uint8_t *old, int64_t old_size, const uint8_t *strides, const uint8_t *new,
                             int64_t new_size, uint32_t *rows, int64_t row_count, Cover *covers, int64_t most)
 {
@@ -251,7 +254,7 @@ EXPORT int64_t cover_finely(const uint8_t *old, int64_t old_size, const uint8_t 
             int64_t back = reach_backward(&fine, at, place, 0);
             next = (Cover){at - back, place - back, 0};
         } else if (following && !close_alignment(&fine, &list, last, &next))
-            return -1;
+            break;
         last = next;
         following = 1;
     }
