@@ -92,20 +92,25 @@ def _patch(old: Blocks2D, new: Blocks2D, matches: Matches, means: Means) -> _Pat
         return _pair(new, matches.rest, means)
     memory, workers = means.index_memory, means.workers
     in_old = seeds.SeedIndex(old, _not_empty(old), memory=memory, workers=workers)
-    elsewhere = derived.find_covers(in_old, new, matches.rest, own=False, workers=workers, count=means.count)
+    elsewhere = derived.find_covers(
+        in_old, new, matches.rest, own=False, spool=means.spool, workers=workers, count=means.count
+    )
     del in_old
     derivation = derived.derive(
         new,
         matches.rest,
         _final(new, matches),
         elsewhere,
+        spool=means.spool,
         memory=memory,
         workers=workers,
         count=means.count,
     )
-    pairs = list(zip(elsewhere, derivation.groups, derivation.derived, strict=True))
-    from_old = [group.only(~other) for group, _, other in pairs]
-    from_new = [group.only(other) for _, group, other in pairs if other.any()]
+    choices = derivation.derived
+    from_old = [(group, ~other) for group, other in zip(elsewhere, choices, strict=True)]
+    from_new = [
+        (group, other) for group, other in zip(derivation.groups, choices, strict=True) if other.any()
+    ]
     result = _Patched()
     everything = np.ones(len(old), dtype=np.bool_)
     sources = (
@@ -130,9 +135,16 @@ def _pair(new: Blocks2D, rest: Blocks, means: Means) -> _Patched:
         return _Patched()
     nothing = np.empty(0, dtype=np.int64)
     derivation = derived.derive(
-        new, rest, nothing, None, memory=means.index_memory, workers=means.workers, count=means.count
+        new,
+        rest,
+        nothing,
+        None,
+        spool=means.spool,
+        memory=means.index_memory,
+        workers=means.workers,
+        count=means.count,
     )
-    return _Patched(sent=[rest], beside=derived.side_by_side(derivation))
+    return _Patched(sent=[rest], beside=derived.side_by_side(derivation, means.spool))
 
 
 def _not_empty(image: Blocks2D) -> Blocks:

@@ -20,7 +20,8 @@ from release.payload.matching import Mask
 from release.payload.operations import BLOCK_SIZE
 from release.payload.parallel import ordered_map
 from release.payload.seeds import SeedIndex
-from release.payload.similar import GROUP_BLOCKS, Group
+from release.payload.similar import GROUP_BLOCKS, Group, KeptGroup
+from release.payload.spool import Spool
 
 Count = Callable[[int], None]
 """Told that so many more blocks of the new image are dealt with, in the thread that plans."""
@@ -41,7 +42,7 @@ class Derivation:
     ``usable`` are the blocks of the new image that derived blocks may be made from.
     """
 
-    groups: tuple[Group, ...]
+    groups: tuple[KeptGroup, ...]
     derived: tuple[Mask, ...]
     usable: Mask
 
@@ -52,15 +53,16 @@ def groups_of(rest: Blocks) -> list[Blocks]:
 
 
 def find_covers(
-    index: SeedIndex, new: Blocks2D, rest: Blocks, *, own: bool, workers: int, count: Count
-) -> tuple[Group, ...]:
+    index: SeedIndex, new: Blocks2D, rest: Blocks, *, own: bool, spool: Spool, workers: int, count: Count
+) -> tuple[KeptGroup, ...]:
     """Where the content of ``rest`` is in the indexed image, which is the new one itself if ``own``.
 
     Progress is told as a quarter of what is to be done about each block.
     """
 
-    def one(blocks: Blocks) -> Group:
-        return Group(blocks, index.cover(new[blocks].reshape(-1), blocks if own else None))
+    def one(blocks: Blocks) -> KeptGroup:
+        covers = index.cover(new[blocks].reshape(-1), blocks if own else None)
+        return KeptGroup.keep(Group(blocks, covers), spool)
 
     groups = []
     for group in ordered_map(one, groups_of(rest), workers):
@@ -73,8 +75,9 @@ def derive(
     new: Blocks2D,
     rest: Blocks,
     final: Blocks,
-    elsewhere: Sequence[Group] | None,
+    elsewhere: Sequence[KeptGroup] | None,
     *,
+    spool: Spool,
     memory: int,
     workers: int,
     count: Count,
@@ -87,6 +90,7 @@ def derive(
         final: other blocks of it that may be read once the rest is written.
         elsewhere: where the rest is found in the old image, in the same groups; ``None`` if patches are
             not an option, then a block is derived if a quarter of it stands elsewhere.
+        spool: where covers wait.
         memory: bytes of the index.
         workers: threads.
         count: told of progress.
@@ -94,24 +98,29 @@ def derive(
     usable = np.full(len(new), NO_SOURCE, dtype=np.uint8)
     usable[rest], usable[final] = EARLIER, FINAL
     index = SeedIndex(new, np.concatenate((final, rest)), memory=memory, workers=workers, always=len(final))
-    groups = find_covers(index, new, rest, own=True, workers=workers, count=count)
+    groups = find_covers(index, new, rest, own=True, spool=spool, workers=workers, count=count)
     derived = []
-    for number, group in enumerate(groups):
+    for number, kept in enumerate(groups):
+        group = kept.load(spool)
         otherwise, margin = np.zeros(len(group.blocks), dtype=np.int64), _QUARTER
         if elsewhere is not None:
-            otherwise, margin = native.count_covered(elsewhere[number].covers, len(group.blocks)), _MARGIN
+            otherwise, margin = _covered(elsewhere[number].load(spool)), _MARGIN
         derived.append(native.mark_derived(group.covers, group.blocks, otherwise, margin, usable))
     return Derivation(groups, tuple(derived), usable != NO_SOURCE)
 
 
-def side_by_side(derivation: Derivation) -> Blocks:
+def _covered(group: Group) -> native.Numbers:
+    return native.count_covered(group.covers, len(group.blocks))
+
+
+def side_by_side(derivation: Derivation, spool: Spool) -> Blocks:
     """Derived blocks, each behind the block that it repeats most of; every block once.
 
     Blocks that are repeated keep their order, so neighbours of a stretch stay neighbours.
     """
     repeated = np.zeros(len(derivation.usable), dtype=np.bool_)
     leaders = [
-        native.find_leaders(group.covers, derived, derivation.usable, repeated)
+        native.find_leaders(group.load(spool).covers, derived, derivation.usable, repeated)
         for group, derived in zip(derivation.groups, derivation.derived, strict=True)
     ]
     lead = np.flatnonzero(repeated)

@@ -55,6 +55,24 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptGroup:
+    """A group whose covers wait in a spool: all groups together may have more than fits in memory."""
+
+    blocks: Blocks
+    covers: Spooled
+
+    @classmethod
+    def keep(cls, group: Group, spool: Spool) -> KeptGroup:
+        """Put the covers of ``group`` into ``spool``."""
+        return cls(group.blocks, spool.add(np.ascontiguousarray(group.covers).tobytes()))
+
+    def load(self, spool: Spool) -> Group:
+        """The group with its covers."""
+        covers = np.frombuffer(spool.read(self.covers), dtype=np.int64).reshape(-1, 3)
+        return Group(self.blocks, covers)
+
+
+@dataclass(frozen=True, slots=True)
 class Patch:
     """Make the ``dst`` blocks from the ``src`` blocks by a patch that lies in a spool."""
 
@@ -76,7 +94,7 @@ class Source:
 
 
 def patches(
-    groups: Sequence[Group],
+    groups: Sequence[tuple[KeptGroup, Mask]],
     *,
     source: Source,
     new: Blocks2D,
@@ -84,9 +102,11 @@ def patches(
     spool: Spool,
     workers: int,
 ) -> Iterator[tuple[Patch | None, Blocks]]:
-    """For each group a patch, where there is one that pays, and the blocks that it does not make."""
+    """For the chosen blocks of each group a patch, where one pays, and the blocks that it does not make."""
 
-    def one(group: Group) -> tuple[Patch | None, Blocks]:
+    def one(chosen: tuple[KeptGroup, Mask]) -> tuple[Patch | None, Blocks]:
+        kept, choice = chosen
+        group = kept.load(spool).only(choice)
         made = _Maker(source, new, profile).make(group)
         if made is None:
             return None, group.blocks
