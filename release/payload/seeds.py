@@ -20,12 +20,14 @@ class SeedIndex:
     """The seeds of ``blocks`` of ``image``, of which the first ``always`` may be used by every block.
 
     A stretch of 63 bytes that is the same in both places holds a seed and is found, unless another seed
-    has its place in the table: a smaller table (``memory``, bytes) finds less.
+    has its place in the table: a smaller table (``memory``, bytes) finds less. Blocks beyond the first
+    128 GiB are left out.
     """
 
     def __init__(
         self, image: Blocks2D, blocks: Blocks, *, memory: int, workers: int, always: int = 0
     ) -> None:
+        blocks = blocks[: native.INDEXED]
         self._image = image.reshape(-1)
         self._blocks = blocks
         self._always = always

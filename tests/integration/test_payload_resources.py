@@ -80,6 +80,19 @@ def test_a_build_keeps_below_its_memory_and_makes_the_same_bytes_with_more_worke
     assert len(made) == 1
 
 
+def test_what_is_found_does_not_have_to_fit_in_memory(tmp_path: Path) -> None:
+    """Every 18th byte is another one: a stretch, and so a cover, in every 18 bytes of the image."""
+    old = bytearray(loose(3, 64 * MIB))
+    (tmp_path / "old").write_bytes(old)
+    old[::18] = bytes(byte ^ 0x80 for byte in old[::18])
+    (tmp_path / "new").write_bytes(old)
+    arguments = [str(tmp_path), str(360 * MIB), str(360 * MIB), "2", "positional-bspatch"]
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_memory_that_is_too_little_is_told_at_once(folder: Path, tmp_path: Path) -> None:
     order = BuildOrder(
         new_image=folder / "new",

@@ -1,7 +1,7 @@
 """The payload engine's compiled parts: what looks at every byte. Each call leaves the interpreter lock.
 
-Arrays come in as they must be (type, contiguous) or are copied into that form. Sizes that could make the
-C code reach outside of what it was given are checked here, in one place.
+Arrays of another type than they must have are refused, those in pieces copied into one. Sizes and places
+that could make the C code reach outside of what it was given are checked here.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ Covers = npt.NDArray[np.int64]
 
 SEEDS = 128
 """Seeds of an indexed block."""
+
+INDEXED = ((1 << 32) - 1) // SEEDS
+"""Most blocks of an index of seeds, 128 GiB: its numbers have 32 bits."""
 
 _COMPARABLE = 1 << 25
 """Bytes that a fine difference can tell the places of."""
@@ -58,8 +61,22 @@ def _flat(array: Bytes) -> Bytes:
     return np.ascontiguousarray(array, dtype=np.uint8).reshape(-1)
 
 
+def _as(array: npt.NDArray[Any], kind: type[np.generic]) -> npt.NDArray[Any]:
+    """The array as C wants it; one of another type is no copy of what the caller has, so it is refused."""
+    if array.dtype != kind:
+        raise RuntimeError(f"expected numbers of type {kind.__name__}, found {array.dtype}")
+    return np.ascontiguousarray(array)
+
+
+def _own(array: npt.NDArray[Any], kind: type[np.generic]) -> npt.NDArray[Any]:
+    """The caller's own array, which C writes to."""
+    if array.dtype != kind or not array.flags.c_contiguous or not array.flags.writeable:
+        raise RuntimeError("an array that is written to is not of its type, or not in one piece")
+    return array
+
+
 def _listed(image: Bytes, blocks: Numbers) -> Numbers:
-    listed = np.ascontiguousarray(blocks, dtype=np.int64)
+    listed = _as(blocks, np.int64)
     if len(listed) and (int(listed.min()) < 0 or (int(listed.max()) + 1) * BLOCK > image.size):
         raise RuntimeError("a block is listed that the image does not have")
     return listed
@@ -73,13 +90,15 @@ def _number_bits(indexed: Numbers) -> ctypes.c_int:
     return ctypes.c_int(bits)
 
 
-def _check_covers(covers: Covers, new_size: int, source_size: int | None = None) -> None:
+def _covers(covers: Covers, new_size: int, source_size: int | None = None) -> Covers:
+    covers = _as(covers, np.int64)
     if not len(covers):
-        return
+        return covers
     ends = covers[:, 0] + covers[:, 2]
     inside = covers.min() >= 0 and (covers[1:, 0] >= ends[:-1]).all() and ends[-1] <= new_size
     if not inside or (source_size is not None and (covers[:, 1] + covers[:, 2]).max() > source_size):
         raise RuntimeError("a cover overlaps another one or reaches past what it covers")
+    return covers
 
 
 def hash_blocks(image: Bytes, blocks: Numbers) -> Hashes:
@@ -92,7 +111,8 @@ def hash_blocks(image: Bytes, blocks: Numbers) -> Hashes:
 
 def compare_blocks(old: Bytes, new: Bytes, first: int, count: int, kinds: Bytes) -> None:
     """Set ``kinds`` of ``count`` blocks from ``first`` on: 1 the same in both, 2 empty, 0 neither."""
-    if (first + count) * BLOCK > new.size or first + count > len(kinds):
+    old, new, kinds = _flat(old), _flat(new), _own(kinds, np.uint8)
+    if first < 0 or (first + count) * BLOCK > new.size or first + count > len(kinds):
         raise RuntimeError("a block is asked for that the image does not have")
     _LIBRARY.compare_blocks(
         _pointer(old), _size(old.size // BLOCK), _pointer(new), _size(first), _size(count), _pointer(kinds)
@@ -112,7 +132,7 @@ def index_seeds(
 ) -> None:
     """Add ``blocks[first : first + count]`` to ``table``, a power of two of numbers. Threads may share it."""
     flat, listed = _flat(image), _listed(image, blocks)
-    bits = len(table).bit_length() - 1
+    bits = len(_own(table, np.uint32)).bit_length() - 1
     if first < 0 or first + count > len(listed) or len(table) != 1 << bits:
         raise RuntimeError("a seed index is not what it is said to be")
     _LIBRARY.index_seeds(
@@ -135,6 +155,8 @@ def find_copies(
     a long run is taken, then one that is ``staying`` as it is.
     """
     old, new, listed = _flat(old), _flat(new), _listed(new, blocks)
+    hashes, new_hashes = _as(hashes, np.uint64), _as(new_hashes, np.uint64)
+    staying = _as(staying, np.bool_)
     if not len(hashes) == len(staying) == old.size // BLOCK < (1 << 32) - 1 or len(new_hashes) != len(listed):
         raise RuntimeError("hashes and blocks do not go together")
     bits = max(8, (2 * len(hashes)).bit_length())
@@ -163,13 +185,16 @@ def cover_by_seeds(
     only the first ``always`` of ``blocks`` are sources for all, the rest only for blocks behind them.
     """
     source, new, listed = _flat(source), _flat(new), _listed(source, blocks)
-    if own is not None and len(own) * BLOCK < new.size:
-        raise RuntimeError("it is not said where the new bytes are")
+    table, bits = _as(table, np.uint32), len(table).bit_length() - 1
+    if own is not None:
+        own = _listed(source, own)
+    if (own is not None and len(own) * BLOCK < new.size) or len(table) != 1 << bits:
+        raise RuntimeError("it is not said where the new bytes are, or a seed index is none")
     most = new.size // 16 + 1
     covers = np.empty((most, 3), dtype=np.int64)
     count = _LIBRARY.cover_by_seeds(
-        _pointer(source), _size(source.size), _pointer(listed), _pointer(table),
-        ctypes.c_int(len(table).bit_length() - 1), _number_bits(listed), _pointer(new), _size(new.size),
+        _pointer(source), _size(source.size), _pointer(listed), _size(len(listed)), _pointer(table),
+        ctypes.c_int(bits), _number_bits(listed), _pointer(new), _size(new.size),
         _pointer(own) if own is not None else None, _size(always), _pointer(covers), _size(most),
     )  # fmt: skip
     return covers[:count].copy()
@@ -181,7 +206,7 @@ def cover_finely(old: Bytes, strides: Bytes, new: Bytes, rows: int) -> Covers:
     ``strides`` gives the distance of indexed seeds for each block of ``old``, 0 for none; ``rows`` the
     rows of eight seeds that the index may have, 32 bytes each.
     """
-    old, new = _flat(old), _flat(new)
+    old, new, strides = _flat(old), _flat(new), _as(strides, np.uint8)
     if len(strides) * BLOCK < old.size or old.size >= _COMPARABLE:
         raise RuntimeError("too many bytes to compare at once")
     table = np.empty(rows * 8, dtype=np.uint32)
@@ -198,8 +223,7 @@ def cut_covers(covers: Covers, keep: Flags) -> Covers:
     """What makes the kept blocks of the new bytes, one behind the other."""
     flags = np.ascontiguousarray(keep, dtype=np.uint8)
     place = np.cumsum(flags, dtype=np.int64) - 1
-    covers = np.ascontiguousarray(covers)
-    _check_covers(covers, len(keep) * BLOCK)
+    covers = _covers(covers, len(keep) * BLOCK)
     out = np.empty((len(covers) + len(keep), 3), dtype=np.int64)
     count = _LIBRARY.cut_covers(
         _pointer(covers), _size(len(covers)), _pointer(flags), _pointer(place), _pointer(out)
@@ -209,8 +233,8 @@ def cut_covers(covers: Covers, keep: Flags) -> Covers:
 
 def write_streams(covers: Covers, old: Bytes, new: Bytes) -> tuple[Numbers, Bytes, Bytes]:
     """Control entries (add, copy, seek), diff bytes and extra bytes that make ``new`` of ``old``."""
-    old, new, covers = _flat(old), _flat(new), np.ascontiguousarray(covers)
-    _check_covers(covers, new.size, old.size)
+    old, new = _flat(old), _flat(new)
+    covers = _covers(covers, new.size, old.size)
     control = np.empty((len(covers) + 1, 3), dtype=np.int64)
     diff, extra = np.empty(new.size, dtype=np.uint8), np.empty(new.size, dtype=np.uint8)
     sizes = np.empty(3, dtype=np.int64)
@@ -224,8 +248,7 @@ def write_streams(covers: Covers, old: Bytes, new: Bytes) -> tuple[Numbers, Byte
 
 def count_covered(covers: Covers, blocks: int) -> Numbers:
     """Bytes of each of ``blocks`` new blocks that ``covers`` explain."""
-    covers = np.ascontiguousarray(covers)
-    _check_covers(covers, blocks * BLOCK)
+    covers = _covers(covers, blocks * BLOCK)
     covered = np.zeros(blocks, dtype=np.int64)
     _LIBRARY.count_covered(_pointer(covers), _size(len(covers)), _pointer(covered))
     return covered
@@ -238,10 +261,12 @@ def mark_derived(covers: Covers, own: Numbers, otherwise: Numbers, margin: int, 
     the bytes by which this must be better. ``usable`` tells for every block of the image whether it is a
     source: 0 no, 1 for blocks behind it, 2 for all. A derived block becomes 0.
     """
-    covers = np.ascontiguousarray(covers)
+    own, otherwise, usable = _as(own, np.int64), _as(otherwise, np.int64), _own(usable, np.uint8)
     if len(own) != len(otherwise):
         raise RuntimeError("not every block is told what else explains it")
-    _check_covers(covers, len(own) * BLOCK, len(usable) * BLOCK)
+    if len(own) and not 0 <= int(own.min()) <= int(own.max()) < len(usable):
+        raise RuntimeError("a block is listed that the image does not have")
+    covers = _covers(covers, len(own) * BLOCK, len(usable) * BLOCK)
     derived = np.zeros(len(own), dtype=np.uint8)
     _LIBRARY.mark_derived(
         _pointer(covers), _size(len(covers)), _pointer(own), _size(len(own)),
@@ -256,8 +281,8 @@ def find_leaders(covers: Covers, derived: Flags, usable: Flags, repeated: Flags)
     ``usable`` and ``repeated`` have a flag for every block of the image; blocks that explain something of
     a derived one get their ``repeated`` set.
     """
-    covers, flags = np.ascontiguousarray(covers), np.ascontiguousarray(derived)
-    _check_covers(covers, len(flags) * BLOCK, len(usable) * BLOCK)
+    flags, usable, repeated = _as(derived, np.bool_), _as(usable, np.bool_), _own(repeated, np.bool_)
+    covers = _covers(covers, len(flags) * BLOCK, len(usable) * BLOCK)
     if len(repeated) != len(usable):
         raise RuntimeError("not every block has its flags")
     leaders = np.empty(len(flags), dtype=np.int64)

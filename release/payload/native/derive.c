@@ -45,7 +45,7 @@ EXPORT void mark_derived(const Cover *covers, int64_t count, const int64_t *own,
     }
 }
 
-#define MOST_SHARES 512 /* a cover is at least 16 bytes of a block and lies in at most two source blocks */
+#define MOST_SHARES 512 /* as many sources of one block are told apart; what there are more does not count */
 
 /* For each derived block the usable block that explains most of it, the first of several, into leaders[block];
  * -1 for others. Every usable block that explains something of one gets repeated[source] = 1. */

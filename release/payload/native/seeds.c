@@ -68,6 +68,7 @@ typedef struct {
     const uint8_t *source;
     int64_t source_size;
     const int64_t *blocks;
+    int64_t block_count;
     const uint32_t *table;
     int bits, number_bits;
     const uint8_t *new;
@@ -90,6 +91,8 @@ static int64_t find(const Search *search, int64_t at, uint64_t hash)
     if (!number || (entry ^ number) != tag_of(hash, search->number_bits))
         return -1;
     int64_t index = (number - 1) / SEEDS;
+    if (index >= search->block_count)
+        return -1;
     int64_t place = search->blocks[index] * BLOCK + (number - 1) % SEEDS * SEED;
     if (search->own && index >= search->always && place >= search->own[at / BLOCK] * BLOCK)
         return -1;
@@ -118,11 +121,11 @@ static int64_t resume(const Search *search, int64_t at, int64_t place)
  * Writes at most `most` covers and returns how many. A stretch may reach into blocks that are not
  * indexed, and where the source is the new image itself, into any of its blocks. In long stretches without a match only every 3rd, then every 7th place is looked up: odd
  * steps meet every seed of a longer match all the same. */
-EXPORT int64_t cover_by_seeds(const uint8_t *source, int64_t source_size, const int64_t *blocks,
+EXPORT int64_t cover_by_seeds(const uint8_t *source, int64_t source_size, const int64_t *blocks, int64_t block_count,
                               const uint32_t *table, int bits, int number_bits, const uint8_t *new, int64_t size,
                               const int64_t *own, int64_t always, Cover *covers, int64_t most)
 {
-    Search search = {source, source_size, blocks, table, bits, number_bits, new, size, own, always};
+    Search search = {source, source_size, blocks, block_count, table, bits, number_bits, new, size, own, always};
     int64_t at = 0, covered = 0, found = 0, missed = 0;
     uint64_t hashes[AHEAD];
     while (at + SEED <= size && found < most) {

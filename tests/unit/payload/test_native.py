@@ -193,6 +193,12 @@ def test_a_block_that_comes_from_elsewhere_as_well_is_not_derived() -> None:
     assert not native.mark_derived(covers, np.arange(2), elsewhere, 100, usable).any()
 
 
+def test_a_number_that_is_no_block_of_the_index_finds_nothing() -> None:
+    image = as_array(noise(1, 2 * BLOCK))
+    table = np.full(16, 1 << 9, dtype=np.uint32)
+    assert len(native.cover_by_seeds(image, np.arange(1), table, image)) == 0
+
+
 def test_calls_that_would_reach_outside_are_refused() -> None:
     image = as_array(noise(1, 2 * BLOCK))
     covers = np.array([[0, 0, 3 * BLOCK]], dtype=np.int64)
@@ -206,6 +212,15 @@ def test_calls_that_would_reach_outside_are_refused() -> None:
         lambda: native.cover_by_seeds(image, np.arange(2), table, image, own=np.arange(1)),
         lambda: native.cover_finely(image, np.ones(1, dtype=np.uint8), image, 10),
         lambda: native.count_covered(covers, 2),
+        lambda: native.compare_blocks(image, image, -1, 1, np.zeros(3, dtype=np.uint8)),
+        lambda: native.cover_by_seeds(image, np.arange(2), table[:15], image),
+        lambda: native.mark_derived(
+            covers[:0], np.array([9]), np.zeros(1, dtype=np.int64), 0, np.zeros(2, np.uint8)
+        ),
+        lambda: native.mark_derived(
+            covers[:0], np.zeros(1, np.int32), np.zeros(1, dtype=np.int64), 0, np.zeros(2, np.uint8)
+        ),
+        lambda: native.cut_covers(covers.astype(np.int32), np.ones(3, dtype=np.bool_)),
         lambda: native.mark_derived(
             covers, np.arange(2), np.zeros(2, dtype=np.int64), 0, np.zeros(2, np.uint8)
         ),
