@@ -97,6 +97,8 @@ class _Arranger:
             (block for block in empty if not self._pending[block]),
         )
         self._ready = [index for index in range(len(steps)) if not self._blocked[index]]
+        self._partly = [index for index in range(len(steps)) if self._has_unread(index)]
+        """Moves that may write some of their blocks, as far as is known; each may be here several times."""
 
     def run(self) -> Arrangement:
         heapq.heapify(self._ready)
@@ -170,6 +172,8 @@ class _Arranger:
             self._blocked[writer] -= 1
             if not self._blocked[writer]:
                 heapq.heappush(self._ready, writer)
+            elif self._steps[writer].patch is None:
+                heapq.heappush(self._partly, writer)
         elif self._is_spare[block]:
             self._scratch.give_back([block])
 
@@ -200,8 +204,10 @@ class _Arranger:
 
     def _free_a_part(self, index: int) -> None:
         """There is too little room for the move ``index``: let a part of it run, or of another one."""
-        movable = next(filter(self._has_unread, (index, *range(len(self._steps)))), None)
-        if movable is not None:
+        while self._partly and not self._has_unread(self._partly[0]):
+            heapq.heappop(self._partly)
+        if self._partly:
+            movable = heapq.heappop(self._partly)
             self._split(movable, {block for block in self._steps[movable].dst if not self._pending[block]})
         elif len(self._scratch):
             blocks = self._steps[index].dst[: len(self._scratch)]
@@ -261,6 +267,8 @@ class _Arranger:
             if step.patch is None:
                 pairs = zip(step.dst, step.src, strict=True)
                 self._give_up_moves(reader, {dst for dst, src in pairs if src == block})
+                continue
+            if block not in step.src:  # it reads a copy by now
                 continue
             lost, step.dst = step.dst, []
             read, step.src = step.src, []

@@ -32,6 +32,8 @@ class ScratchBlocks:
         """``count`` blocks, of which there must be as many, in as few runs as are to be had."""
         if count > self._count:
             self._open_reserve(count - self._count)
+        if count == 1:  # one block is one run wherever it lies: no need to look at all of them
+            return self._taken([int(self._free.argmax())])
         starts, lengths = _runs(self._free)
         fitting = np.flatnonzero(lengths >= count)
         if len(fitting):
@@ -40,9 +42,12 @@ class ScratchBlocks:
             taken = list(range(start, start + count))
         else:
             taken = _longest_first(starts, lengths, count)
-        self._free[taken] = False
-        self._count -= count
-        return taken
+        return self._taken(taken)
+
+    def _taken(self, blocks: list[int]) -> list[int]:
+        self._free[blocks] = False
+        self._count -= len(blocks)
+        return blocks
 
     def _open_reserve(self, count: int) -> None:
         opened = _longest_first(*_runs(self._reserve), count)
