@@ -158,9 +158,11 @@ class OpenPgpHome:
 
     def list_secret_keys(self) -> str:
         """Gpg's listing with colons; see ``release.signing.secret_keys``."""
-        self._check_open()
-        listed = run(["gpg", "--homedir", self.path, *_OPTIONS, "--batch", "--with-colons", "-K"])
-        return listed.stdout.decode(errors="replace")
+        return self._list("--list-secret-keys")
+
+    def list_public_keys(self) -> str:
+        """Gpg's listing with colons; see ``release.signing.key_health``."""
+        return self._list("--list-keys")
 
     def sign_file(self, data: Path, out: Path, fingerprint: str) -> None:
         """Write a binary detached signature of ``data`` to ``out``, atomically, replacing an older one.
@@ -326,6 +328,11 @@ class OpenPgpHome:
             path = Path(folder) / "data"
             path.write_bytes(data)
             yield path
+
+    def _list(self, what: str) -> str:
+        self._check_open()
+        listed = run(["gpg", "--homedir", self.path, *_OPTIONS, "--batch", "--with-colons", what])
+        return listed.stdout.decode(errors="replace")
 
     def _check_open(self) -> None:
         if not self._close.alive:
