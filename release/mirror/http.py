@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util.retry import Retry
 
 from release.digests import Digest
 from release.errors import InputError, UnavailableError
 from release.mirror.keys import check_key, check_prefix
+from release.mirror.pace import READ_TIMEOUT, Exchange, Pace, PacedAdapter, paced_by
 from release.mirror.store import (
     DEFAULT_READ_LIMIT,
     POINTER_LIMIT,
@@ -28,10 +29,9 @@ from release.mirror.streams import mapped_stream, read_bounded
 DEFAULT_MAX_SIZE = 16 << 30
 """Bytes of the largest object one is willing to stream; no OS image comes near."""
 CONNECT_TIMEOUT = 10.0
-"""Seconds."""
-READ_TIMEOUT = 60.0
-"""Seconds without a byte."""
+"""Seconds, for each address of a host; TLS has as many again."""
 
+_PACE = Pace()
 _BAD_ADDRESS = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, LocationParseError)
 
 
@@ -39,32 +39,49 @@ class HttpReader:
     """``ObjectReader`` (without listing) and ``PointerReader`` below a URL.
 
     Bytes are taken as they come, never unpacked: some servers call ``.gz`` files a content encoding.
-    Nothing is trusted; whoever reads compares digests. Proxies are taken from the environment.
+    Nothing is trusted; whoever reads compares digests. Proxies are taken from the environment. A server
+    that is slower than ``pace`` or sends what was not asked for is left alone.
     """
 
-    def __init__(self, base_url: str, *, retries: int = 3, max_size: int = DEFAULT_MAX_SIZE) -> None:
-        """``base_url`` is ``http:`` or ``https:``; ``max_size`` is in bytes. Contacts nobody."""
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        retries: int = 3,
+        max_size: int = DEFAULT_MAX_SIZE,
+        pace: Pace = _PACE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``base_url`` is ``http:`` or ``https:``; ``max_size`` is in bytes. Contacts nobody.
+
+        ``clock`` gives seconds, for ``pace``.
+        """
         if not _is_web_address(base_url):
             raise InputError(f"mirror URL {base_url!r}: expected http(s)://HOST/PATH")
         self._base = base_url.rstrip("/") + "/"
         self._max_size = max_size
+        self._pace = pace
+        self._clock = clock
         self._session = requests.Session()
         again = Retry(
             total=retries,
             backoff_factor=0.5,
             status_forcelist=(429, 500, 502, 503, 504),
             raise_on_status=False,
+            respect_retry_after_header=False,  # a mirror does not decide how long we sleep
         )
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=again))
+            self._session.mount(scheme, PacedAdapter(max_retries=again))
 
     def open(self, key: str) -> BinaryIO:
         """See ``ObjectReader.open``. Raises ObjectTooLargeError beyond ``max_size``, also while reading."""
-        response = self._request("GET", key)
+        exchange = self._exchange(key)
+        response = self._request("GET", key, exchange)
         left = self._max_size
 
         def read(count: int) -> bytes:
             nonlocal left
+            exchange.expect(count)
             data: bytes = response.raw.read(count, decode_content=False)
             left -= len(data)
             if left < 0:
@@ -81,7 +98,7 @@ class HttpReader:
     def stat(self, key: str) -> ObjectStat | None:
         """See ``ObjectReader.stat``. The SHA-256 is never known."""
         try:
-            response = self._request("HEAD", key)
+            response = self._request("HEAD", key, self._exchange(key))
         except MissingObjectError:
             return None
         with response:
@@ -103,9 +120,12 @@ class HttpReader:
             return None
         return Pointer(data=data, tag=Digest.sha256(data).hex)
 
-    def _request(self, method: str, key: str) -> requests.Response:
+    def _exchange(self, key: str) -> Exchange:
+        return Exchange(where=self._base + key, pace=self._pace, clock=self._clock)
+
+    def _request(self, method: str, key: str, exchange: Exchange) -> requests.Response:
         url = self._base + check_key(key)
-        with self._errors(key):
+        with self._errors(key), paced_by(exchange):
             response = self._session.request(
                 method,
                 url,
@@ -123,11 +143,7 @@ class HttpReader:
     def _errors(self, key: str) -> Iterator[None]:
         try:
             yield
-        except (
-            requests.exceptions.InvalidURL,
-            requests.exceptions.InvalidSchema,
-            LocationParseError,
-        ) as error:
+        except _BAD_ADDRESS as error:
             raise InputError(f"{self._base}{key}: {error}") from error
         except (requests.RequestException, HTTPError, OSError) as error:
             raise UnavailableError(f"{self._base}{key}: {error}") from error
