@@ -1,16 +1,17 @@
-"""A real Prefect server for the session, on 127.0.0.1 and a free port, ended by pid."""
+"""A real Prefect server on 127.0.0.1 and a free port, ended by pid. One serves the session."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,22 @@ START_LIMIT = 180.0
 """Seconds. A new database takes 11 to 26 s on busy machines."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PrefectServer:
-    """A running server. ``environment`` makes a program, and its children, talk to it."""
+    """A server: start it, kill it, forget all it knew. ``environment`` makes a program talk to it.
 
-    url: str
+    ``extra`` are settings of the server and of its clients alike.
+    """
+
     home: Path
+    port: int
+    extra: Mapping[str, str] = field(default_factory=dict)
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -38,41 +49,69 @@ class PrefectServer:
             "PREFECT_HOME": str(self.home),
             "PREFECT_LOGGING_LEVEL": "WARNING",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            **self.extra,
         }
 
+    @property
+    def database(self) -> Path:
+        """All that the server knows."""
+        return self.home / "prefect.db"
 
-def _free_port() -> int:
+    def start(self) -> None:
+        """Start it and wait until it answers; what it says is in ``server.log`` of its home."""
+        environment = {name: text for name, text in self.environment.items() if name != "PREFECT_API_URL"}
+        command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
+        with (self.home / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, *command], env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + START_LIMIT
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"Prefect does not start:\n{(self.home / 'server.log').read_text()[-3000:]}")
+            time.sleep(0.5)
+
+    def kill(self) -> None:
+        """End it without any warning."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def forget(self) -> None:
+        """Delete its database and everything else it kept. It must not be running."""
+        assert self._process is None
+        assert self.database.is_file()
+        shutil.rmtree(self.home)
+        self.home.mkdir()
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(requests.RequestException):
+            return requests.get(f"{self.url}/api/health", timeout=5).ok
+        return False
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
 
 
-def _answers(url: str) -> bool:
-    with contextlib.suppress(requests.RequestException):
-        return requests.get(f"{url}/api/health", timeout=5).ok
-    return False
+@contextlib.contextmanager
+def running_server(home: Path, extra: Mapping[str, str] | None = None) -> Iterator[PrefectServer]:
+    """A server of one's own, to be killed and started at will."""
+    server = PrefectServer(home=home, port=free_port(), extra=extra or {})
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
 
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
-    """Start it once a session; what it says is in ``server.log`` of its home."""
-    home = tmp_path_factory.mktemp("prefect")
-    port = _free_port()
-    server = PrefectServer(url=f"http://127.0.0.1:{port}", home=home)
-    environment = {name: text for name, text in server.environment.items() if name != "PREFECT_API_URL"}
-    with (home / "server.log").open("wb") as log:
-        command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-        process = subprocess.Popen(
-            [sys.executable, *command], env=environment, stdout=log, stderr=log, start_new_session=True
-        )
-        try:
-            deadline = time.monotonic() + START_LIMIT
-            while not _answers(server.url):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    pytest.fail(f"Prefect does not start:\n{(home / 'server.log').read_text()[-3000:]}")
-                time.sleep(0.5)
-            yield server
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    """Start it once a session."""
+    with running_server(tmp_path_factory.mktemp("prefect")) as server:
+        yield server

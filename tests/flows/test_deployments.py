@@ -3,89 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 import yaml
 
-from tests.prefect_server import PrefectServer, prefect_server  # noqa: F401 - a fixture
+from tests.flows.deployments import ROOT, run_deployment
+from tests.prefect_server import PrefectServer
 from tests.small_yard import NEW, OLD, SmallYard
-
-ROOT = Path(__file__).resolve().parents[2]
-POOL = "humpyard"
-LIMIT = 180.0
-"""Seconds for one flow run; a process worker needs 5 to 13 s to reach the flow's body."""
-
-
-def prefect(server: PrefectServer, *arguments: str, cwd: Path = ROOT) -> str:
-    """Run Prefect's command line against the server; returns what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
-        env=server.environment,
-        cwd=cwd,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def deployed(
-    prefect_server: PrefectServer,  # noqa: F811
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[PrefectServer]:
-    """A work pool, all deployments of prefect.yaml, and a process worker that serves them."""
-    project = tmp_path_factory.mktemp("project")
-    shutil.copy(ROOT / "prefect.yaml", project)
-    prefect(prefect_server, "work-pool", "create", POOL, "--type", "process")
-    prefect(prefect_server, "deploy", "--all", cwd=project)
-    log = (project / "worker.log").open("wb")
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL],
-        env=prefect_server.environment,
-        cwd=project,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
-    try:
-        yield prefect_server
-    finally:
-        os.killpg(worker.pid, signal.SIGKILL)
-        worker.wait()
-        log.close()
-
-
-def run_deployment(server: PrefectServer, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Run a deployment to its end; returns the flow run's state."""
-    found = requests.get(f"{server.url}/api/deployments/name/{name}", timeout=30)
-    found.raise_for_status()
-    created = requests.post(
-        f"{server.url}/api/deployments/{found.json()['id']}/create_flow_run",
-        json={"parameters": parameters, "state": {"type": "SCHEDULED"}},
-        timeout=30,
-    )
-    created.raise_for_status()
-    deadline = time.monotonic() + LIMIT
-    while time.monotonic() < deadline:
-        run = requests.get(f"{server.url}/api/flow_runs/{created.json()['id']}", timeout=30).json()
-        if run["state"]["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
-            state: dict[str, Any] = run["state"]
-            return state
-        time.sleep(0.5)
-    pytest.fail(f"{name} did not end within {LIMIT:.0f} s")
 
 
 def test_every_deployment_is_there_with_its_schedule(deployed: PrefectServer) -> None:
@@ -102,7 +29,9 @@ def test_every_deployment_is_there_with_its_schedule(deployed: PrefectServer) ->
 
 
 def test_flows_are_run_by_a_worker_from_a_candidate_to_pages(
-    deployed: PrefectServer, released_yard: SmallYard, capsys: pytest.CaptureFixture[str]
+    deployed: PrefectServer,
+    released_yard: SmallYard,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Nightly finds nothing new, publish is a no-op, promote moves what was signed for, pages render."""
     yard, settings = released_yard, {"settings": str(released_yard.settings)}
@@ -125,7 +54,9 @@ def test_flows_are_run_by_a_worker_from_a_candidate_to_pages(
 
 
 def test_a_gate_that_is_closed_fails_the_run_and_stays_closed_when_it_is_retried(
-    deployed: PrefectServer, released_yard: SmallYard, capsys: pytest.CaptureFixture[str]
+    deployed: PrefectServer,
+    released_yard: SmallYard,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Retrying, which Prefect's own tools do with force, re-asks the gate and nothing else."""
     yard, settings = released_yard, {"settings": str(released_yard.settings)}

@@ -14,7 +14,7 @@ import pytest
 from release.cli.main import run
 from release.mirror.directory import DirectoryStore
 from tests.e2e.refusal import tree
-from tests.prefect_server import PrefectServer, prefect_server  # noqa: F401 - a fixture
+from tests.prefect_server import PrefectServer
 
 CONTENT = 2 << 20
 """Bytes of files in each image: the steps are the demo's own, the images are small."""
@@ -49,7 +49,7 @@ def _check_finished(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_demo_killed_after_every_single_step_is_completed_by_running_it_again(
-    prefect_server: PrefectServer,  # noqa: F811
+    prefect_server: PrefectServer,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -69,7 +69,7 @@ def test_the_demo_killed_after_every_single_step_is_completed_by_running_it_agai
 
 
 def test_the_demo_killed_in_the_middle_of_steps_is_completed_and_a_second_run_changes_nothing(
-    prefect_server: PrefectServer,  # noqa: F811
+    prefect_server: PrefectServer,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
