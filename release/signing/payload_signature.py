@@ -10,7 +10,7 @@ from release.digests import Digest
 from release.errors import InputError, NotVerifiedError, RefusedError
 from release.payload.profile import Profile, SignatureRule
 from release.payload.reader import Payload, open_payload
-from release.payload.signature_blob import CLIENT_VERSION, SignatureEntry, attach
+from release.payload.signature_blob import CLIENT_VERSION, MOST_SIGNATURES, SignatureEntry, attach
 from release.signing.signer import DigestSigner
 from release.signing.trusted_keys import PayloadKey
 
@@ -61,29 +61,32 @@ def sign_payload(path: Path, signers: Sequence[DigestSigner], trusted: Sequence[
 
 
 def verify_payload(
-    payload: Path | Payload, keys: Sequence[PayloadKey], profile: Profile | None = None
+    payload: Path | Payload, keys: Sequence[PayloadKey], profile: Profile | None = None, *, needed: int = 1
 ) -> tuple[VerifiedSlot, ...]:
-    """Check a payload's signature the way a client does.
+    """Check a payload's signature the way a client does, and that enough different keys signed.
 
-    update_engine looks at the first entry with version 2 and at no other; ue-rs tries all. Checks the
-    signed bytes only, not that operations make sense: applying it shows that.
+    update_engine looks at the first entry with version 2 and at no other; ue-rs tries all. Either is
+    content with one signature, whatever ``needed`` is: that several people signed is checked here and
+    by whoever else uses this, never by machines. Checks the signed bytes only, not that operations make
+    sense: applying it shows that.
 
     Args:
         payload: where it is; or opened already, to use the very bytes that were verified.
         keys: the public keys to believe, any of which may have signed.
         profile: whose rule holds; update_engine's when None.
+        needed: how many different keys must have signed, in any slot.
 
     Returns:
         Every slot, in the order of the message.
 
     Raises:
-        NotVerifiedError: not signed, no slot that counts, or it verifies with none of ``keys``.
-        RefusedError: no keys were given.
+        NotVerifiedError: not signed, no slot that counts, it verifies with none of ``keys``, or too few
+            keys signed.
+        RefusedError: no keys were given, or fewer than ``needed``.
         InputError: the file is not a well-formed payload.
     """
     path = payload if isinstance(payload, Path) else payload.path
-    if not keys:
-        raise RefusedError(f"{path}: no public keys were given, so nothing can be verified")
+    check_needed(keys, needed, str(path))
     with open_payload(payload) as opened:
         entries = opened.signatures
         digest = opened.signed_digest()
@@ -101,7 +104,38 @@ def verify_payload(
     )
     if not any(slot.counts and slot.key for slot in slots):
         raise NotVerifiedError(f"{path}: {_why_not(slots, rule, keys)}")
+    signers = distinct_signers(slots)
+    if len(signers) < needed:
+        names = ", ".join(map(str, signers))
+        raise NotVerifiedError(f"{path}: expected signatures by {needed} different keys, found {names}")
     return slots
+
+
+def distinct_signers(slots: Sequence[VerifiedSlot]) -> tuple[PayloadKey, ...]:
+    """The different trusted keys that verify a signature, in slot order. One key twice is one key."""
+    found = {slot.key.fingerprint: slot.key for slot in slots if slot.key is not None}
+    return tuple(found.values())
+
+
+def check_needed(keys: Sequence[PayloadKey], needed: int, where: str) -> None:
+    """Whether ``needed`` signatures by different ones of ``keys`` are possible at all.
+
+    Raises:
+        RefusedError: there are fewer keys, or none.
+        InputError: ``needed`` is no number of signatures that a payload can have.
+    """
+    if not 1 <= needed <= MOST_SIGNATURES:
+        raise InputError(
+            f"{where}: a payload has 1 to {MOST_SIGNATURES} signatures, {needed} cannot be asked for"
+        )
+    if not keys:
+        raise RefusedError(f"{where}: no public keys were given, so nothing can be verified")
+    known = len({key.fingerprint for key in keys})
+    if known < needed:
+        raise RefusedError(
+            f"{where}: signatures by {needed} different keys are asked for, but only {known} are known",
+            hint="give the public keys of everybody who may have signed",
+        )
 
 
 def _trusted_half(signer: DigestSigner, trusted: Sequence[PayloadKey]) -> PayloadKey:
