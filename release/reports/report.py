@@ -26,6 +26,8 @@ NAME_LIMIT = 200
 """Characters of a test's name, which becomes a line of the ledger."""
 
 _HASHED = 16
+_LOOKED_AT = 8
+"""How many times ``NAME_LIMIT`` of a text is looked at, white space included."""
 
 
 class Outcome(IntEnum):
@@ -119,8 +121,10 @@ def test_name(text: str) -> str:
 
     What is cut off is told by a hash of the whole, so that two tests never get one name by length.
     """
-    line = " ".join("".join(one if one.isprintable() else "?" for one in " ".join(text.split())).split())
-    if len(line) <= NAME_LIMIT:
+    head = text[: _LOOKED_AT * NAME_LIMIT]
+    shown = "".join(one if one.isprintable() else " " if one.isspace() else "?" for one in head)
+    line = " ".join(shown.split())
+    if len(line) <= NAME_LIMIT and head == text:
         return line or "(no name)"
     mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASHED]
     return f"{line[: NAME_LIMIT - _HASHED - 2]}… {mark}"
