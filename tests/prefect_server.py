@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
@@ -56,6 +58,26 @@ class PrefectServer:
     def database(self) -> Path:
         """All that the server knows."""
         return self.home / "prefect.db"
+
+    def get(self, path: str) -> Any:
+        """What the API answers to a GET, under ``/api/``; fails the test for an error."""
+        return self._call("GET", path, None)
+
+    def post(self, path: str, body: Mapping[str, Any], method: str = "POST") -> Any:
+        """What the API answers to a POST, in which it also says whether it did what was asked."""
+        return self._call(method, path, body)
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+        user, colon, password = self.extra.get("PREFECT_API_AUTH_STRING", "").partition(":")
+        session = requests.Session()
+        session.auth = (user, password) if colon else None
+        if self.extra.get("PREFECT_SERVER_CSRF_PROTECTION_ENABLED") == "true" and body is not None:
+            client = str(uuid4())
+            token = session.get(f"{self.url}/api/csrf-token", params={"client": client}, timeout=30).json()
+            session.headers.update({"Prefect-Csrf-Token": token["token"], "Prefect-Csrf-Client": client})
+        answer = session.request(method, f"{self.url}/api/{path}", json=body, timeout=30)
+        answer.raise_for_status()
+        return answer.json() if answer.content else {}
 
     def start(self) -> None:
         """Start it and wait until it answers; what it says is in ``server.log`` of its home."""

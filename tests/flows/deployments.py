@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from tests.prefect_server import PrefectServer
 
@@ -47,21 +46,14 @@ def prefect(server: PrefectServer, *arguments: str, cwd: Path = ROOT) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One flow run, as anybody who reaches the API can treat it. Nothing here has a password."""
+    """One flow run, as anybody who reaches the API can treat it."""
 
-    url: str
-    """Of the run, in the API."""
-
-    @property
-    def id(self) -> str:
-        """Its UUID."""
-        return self.url.rpartition("/")[2]
+    server: PrefectServer
+    id: str
 
     def state(self) -> Json:
         """The state that Prefect says it is in."""
-        answer = requests.get(self.url, timeout=30)
-        answer.raise_for_status()
-        state: Json = answer.json()["state"]
+        state: Json = self.server.get(f"flow_runs/{self.id}")["state"]
         return state
 
     def wait(self, after: Json | None = None) -> Json:
@@ -74,12 +66,10 @@ class Run:
             time.sleep(0.3)
         pytest.fail(f"the run did not come to rest within {LIMIT:.0f} s; it is {self.state()}")
 
-    def post(self, action: str, body: Json) -> Json:
-        """POST to the run; returns the answer's body, in which Prefect says whether it was accepted."""
-        answer = requests.post(f"{self.url}/{action}", json=body, timeout=30)
-        answer.raise_for_status()
-        found: Json = answer.json() if answer.content else {}
-        return found
+    def post(self, action: str, body: Mapping[str, Any]) -> Json:
+        """POST to the run; returns the answer, in which Prefect says whether it was accepted."""
+        answer: Json = self.server.post(f"flow_runs/{self.id}/{action}", body)
+        return answer
 
     def force(self, kind: str) -> Json:
         """Say that the run is in a state, whatever the rules of the orchestrator."""
@@ -88,15 +78,9 @@ class Run:
 
 def start_run(server: PrefectServer, name: str, parameters: Mapping[str, Any]) -> Run:
     """Start a run of a deployment; ``name`` is ``flow/deployment``."""
-    found = requests.get(f"{server.url}/api/deployments/name/{name}", timeout=30)
-    found.raise_for_status()
-    created = requests.post(
-        f"{server.url}/api/deployments/{found.json()['id']}/create_flow_run",
-        json={"parameters": parameters, "state": {"type": "SCHEDULED"}},
-        timeout=30,
-    )
-    created.raise_for_status()
-    return Run(f"{server.url}/api/flow_runs/{created.json()['id']}")
+    deployment = server.get(f"deployments/name/{name}")["id"]
+    body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+    return Run(server, server.post(f"deployments/{deployment}/create_flow_run", body)["id"])
 
 
 def run_deployment(server: PrefectServer, name: str, parameters: Mapping[str, Any]) -> Json:
@@ -112,11 +96,8 @@ def deploy_all(server: PrefectServer, project: Path) -> None:
     shutil.copy(ROOT / "prefect.yaml", project)
     prefect(server, "work-pool", "create", POOL, "--type", "process")
     prefect(server, "deploy", "--all", cwd=project)
-    for one in requests.post(f"{server.url}/api/deployments/filter", json={}, timeout=30).json():
-        paused = requests.patch(
-            f"{server.url}/api/deployments/{one['id']}", json={"paused": True}, timeout=30
-        )
-        paused.raise_for_status()
+    for one in server.post("deployments/filter", {}):
+        server.post(f"deployments/{one['id']}", {"paused": True}, method="PATCH")
 
 
 @contextmanager

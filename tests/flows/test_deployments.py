@@ -7,7 +7,6 @@ import shutil
 from typing import Any
 
 import pytest
-import requests
 import yaml
 
 from tests.flows.deployments import ROOT, run_deployment
@@ -18,9 +17,8 @@ from tests.small_yard import NEW, OLD, SmallYard
 def test_every_deployment_is_there_with_its_schedule(deployed: PrefectServer) -> None:
     """Pages and the nightly candidate run on a schedule; a yaml entry is a deployment on the server."""
     wanted = {one["name"]: one for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
-    answer = requests.post(f"{deployed.url}/api/deployments/filter", json={}, timeout=30).json()
-    found = {one["name"]: one for one in answer}
-    assert set(found) == set(wanted)
+    found = {one["name"]: one for one in deployed.post("deployments/filter", {})}
+    assert set(found) >= set(wanted)  # other tests may have deployed their own
     for name, one in wanted.items():
         crons = [schedule["cron"] for schedule in one.get("schedules", [])]
         assert [schedule["schedule"]["cron"] for schedule in found[name]["schedules"]] == crons
