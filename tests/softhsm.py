@@ -75,9 +75,9 @@ class SoftHsm:
 
 def forget_module() -> None:
     """Make this process read ``SOFTHSM2_CONF`` anew when it next uses SoftHSM2."""
-    loaded = pkcs11._loaded.get(str(MODULE))
-    if loaded is not None and loaded.initialized:
-        loaded.finalize()
+    for loaded in pkcs11._loaded.values():
+        if loaded.initialized:
+            loaded.finalize()
 
 
 @pytest.fixture

@@ -47,6 +47,7 @@ _OPTIONS = (
     "--no-auto-check-trustdb",
     "--trust-model=always",  # who counts is the allow-list's business
 )
+_LISTING = ("--with-colons", "--with-keygrip")
 _USER_ID = re.compile(r"([A-Za-z0-9][A-Za-z0-9 .,'_-]{0,79}?)(?: <([A-Za-z0-9._+-]+@[A-Za-z0-9.-]+)>)?")
 
 
@@ -331,7 +332,7 @@ class OpenPgpHome:
 
     def _list(self, what: str) -> str:
         self._check_open()
-        listed = run(["gpg", "--homedir", self.path, *_OPTIONS, "--batch", "--with-colons", what])
+        listed = run(["gpg", "--homedir", self.path, *_OPTIONS, "--batch", *_LISTING, what])
         return listed.stdout.decode(errors="replace")
 
     def _check_open(self) -> None:

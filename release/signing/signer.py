@@ -15,7 +15,18 @@ class KeyUriError(InputError):
 
 
 SecretsHandler = Callable[[str], str]
-"""Gives the passphrase or PIN for the key URI it is called with, at the moment of use."""
+"""Gives a passphrase or PIN at the moment of use. It is called with the name that the key's URI gives
+its secret (``?secret=NAME``), or with the URI itself."""
+
+SHA256_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
+"""What comes before a SHA-256 value in a DigestInfo (RFC 8017, section 9.2, note 1)."""
+
+
+def check_sha256(digest: Digest, uri: str) -> Digest:
+    """Return ``digest`` if it is a SHA-256. Raises InputError for other algorithms."""
+    if digest.algorithm != "sha256":
+        raise InputError(f"{uri}: expected a sha256 digest to sign, found {digest.algorithm}")
+    return digest
 
 
 class DigestSigner(Protocol):

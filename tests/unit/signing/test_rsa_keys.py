@@ -197,12 +197,6 @@ def test_other_file_uris_are_refused(uri: str) -> None:
         open_signer(uri)
 
 
-@pytest.mark.parametrize("scheme", ["pkcs11", "awskms", "offline", "gnupg"])
-def test_schemes_that_are_spoken_for_say_what_is_available(scheme: str) -> None:
-    with pytest.raises(InputError, match=f"'{scheme}' is not available in this version; available: file"):
-        open_signer(f"{scheme}:something")
-
-
 @pytest.mark.parametrize("uri", ["", "key.pem", "/key.pem", "pkcs11", "FILE:/x", "http://x/y", ":x", "file"])
 def test_unknown_schemes_are_refused(uri: str) -> None:
     with pytest.raises(InputError, match="is not known; available: file"):
