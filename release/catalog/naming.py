@@ -69,8 +69,10 @@ class NamingScheme:
 
 RELEASE_DOCUMENT = "release.json"
 POINTER_FILE = "version.txt"
+HEAD_FILE = "head.json"
 LEDGER_PREFIX = "ledger/"
 POLICY_PREFIX = "policy/"
+EVIDENCE_PREFIX = "evidence/"
 PAGES_PREFIX = "pages/"
 
 _LEDGER_KEY = re.compile(r"ledger/([0-9]{8})\.json", re.ASCII)

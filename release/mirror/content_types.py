@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from release.catalog.naming import PAGES_PREFIX, ledger_sequence
+from release.catalog.naming import EVIDENCE_PREFIX, PAGES_PREFIX, ledger_sequence
 from release.catalog.version import Version
 from release.errors import InputError
 
@@ -41,10 +41,10 @@ def content_type(key: str) -> str:
 
 
 def cache_control(key: str) -> str:
-    """``IMMUTABLE`` for ledger entries and everything below a version, ``MUTABLE`` for all else."""
+    """``IMMUTABLE`` for ledger entries, evidence and everything below a version, ``MUTABLE`` for all else."""
     if key.startswith(PAGES_PREFIX):
         return MUTABLE
-    if ledger_sequence(key) is not None:
+    if ledger_sequence(key) is not None or key.startswith(EVIDENCE_PREFIX):
         return IMMUTABLE
     return IMMUTABLE if any(map(_is_version, key.split("/")[:-1])) else MUTABLE
 

@@ -5,6 +5,9 @@ Facts are integers, named here with their unit at the end of the name: ``-bytes`
 fact is of the board that is worst off, unless its text says otherwise. A fact that is not there is
 unknown, and unknown meets no limit.
 
+``failed`` names everything because of which a check has not passed, one line each, so that a waiver for
+all of these lines leaves nothing unsaid: ``NOT_COMPLETE`` and ``UNTESTED`` are such lines, too.
+
 Test reports are imported under whatever name the policy asks for (``kola``, ``boot-tests``).
 """
 
@@ -77,6 +80,9 @@ PACKAGES_UP = "packages-up"
 DOWNGRADES = "downgrades"
 """Packages whose version went down. These four, and the next, count a change that several boards
 share once."""
+DOWNGRADE = "downgrade "
+"""What a line in ``failed`` begins with that names a package whose version went down. Such a line does not
+make the comparison fail: the policy limits how many there may be that nobody waives."""
 PACKAGES_SIDEWAYS = "packages-sideways"
 """Packages whose version changed, and nothing in it tells which is newer."""
 
@@ -96,10 +102,12 @@ FEWEST_KEYS = "fewest-keys"
 """The smallest number of distinct trusted keys that verify, over all payloads. k-of-n asks for k."""
 
 KEY_HEALTH = "key-health"
-"""Whether the keys that signed the release outlive it. Facts: ``KEY_DAYS``."""
+"""Whether the pipeline's key outlives the release: the policy's ``release_lifetime`` from when it was
+checked. Facts: ``KEY_END_DAYS``."""
 
-KEY_DAYS = "key-days"
-"""Whole days until the first key that the release needs expires; absent when none ever does."""
+KEY_END_DAYS = "key-end-days"
+"""Whole days from 1970-01-01 (UTC) until the key expires; absent when it never does. A day of the
+calendar rather than days left, so that evidence does not change from day to day."""
 
 TESTS_PASSED = "tests-passed"
 TESTS_FAILED = "tests-failed"
@@ -108,3 +116,9 @@ TESTS_SKIPPED = "tests-skipped"
 
 REPORTS = "reports"
 """Facts of an imported test report: how many files it was made of."""
+
+NOT_COMPLETE = "not complete: "
+"""What a line in ``failed`` begins with that tells why a test report is not complete."""
+
+UNTESTED = "nothing was tested"
+"""The line in ``failed`` of a test report in which no test passed and none failed."""

@@ -22,7 +22,15 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 from release.errors import InputError
-from release.reports.report import DEPTH_LIMIT, TEST_LIMIT, Outcome, TestReport, check_size, gather, test_name
+from release.reports.report import (
+    DEPTH_LIMIT,
+    TEST_LIMIT,
+    Outcome,
+    TestReport,
+    check_size,
+    gather,
+    shown_name,
+)
 
 _SUITES, _SUITE, _CASE = "testsuites", "testsuite", "testcase"
 _FAULTS = {"failure": "failures", "error": "errors"}
@@ -113,7 +121,7 @@ class _Target:
         elif above == _CASE and self._case is not None:
             self._inside_case(self._case, tag)
         elif above in {_SUITE, _SUITES} and tag in _FAULTS:  # a class that could not be loaded
-            self._count(test_name(f"{self._suites[-1].name} ({tag})"), {_FAULTS[tag]: 1}, Outcome.FAILED)
+            self._count(shown_name(f"{self._suites[-1].name} ({tag})"), {_FAULTS[tag]: 1}, Outcome.FAILED)
 
     def end(self, tag: str) -> None:
         """An element ends."""
@@ -133,7 +141,7 @@ class _Target:
     def _begin_suite(self, above: str | None, attributes: Mapping[str, str]) -> None:
         if above not in {None, _SUITE, _SUITES}:
             raise InputError(f"{self._where}: a suite inside <{above}>")
-        name = test_name(attributes.get("name", ""))
+        name = shown_name(attributes.get("name", ""))
         stated = {
             key: self._number(f"suite {name}: {key}", attributes[key])
             for key in ("tests", "failures", "errors", "skipped")
@@ -151,7 +159,7 @@ class _Target:
             raise InputError(f"{self._where}: expected every test in a suite, found one in <{above}>")
         parts = (attributes.get("classname", "").strip(), attributes.get("name", "").strip())
         words = {attributes.get("status", "").lower(), attributes.get("result", "").lower()}
-        name = test_name(".".join(part for part in parts if part))
+        name = shown_name(".".join(part for part in parts if part))
         self._case = _Case(name=name, was_not_run=not words.isdisjoint(_NOT_RUN))
 
     def _inside_case(self, case: _Case, tag: str) -> None:
@@ -160,7 +168,7 @@ class _Target:
         elif tag == "skipped":
             case.found["skipped"] = 1
         elif tag not in _SILENT:
-            self.problem = self.problem or f"{case.name}: <{test_name(tag)[:_SHOWN]}> is not understood"
+            self.problem = self.problem or f"{case.name}: <{shown_name(tag)[:_SHOWN]}> is not understood"
 
     def _end_case(self, case: _Case) -> None:
         faults = case.found["failures"] + case.found["errors"]

@@ -72,7 +72,7 @@ class TestReport:
 
 
 def gather(results: Iterable[tuple[str, Outcome]], problem: str | None = None) -> TestReport:
-    """Make a report of names, as ``test_name`` makes them, and outcomes, in any order."""
+    """Make a report of names, as ``shown_name`` makes them, and outcomes, in any order."""
     worst: dict[str, Outcome] = {}
     for name, outcome in results:
         worst[name] = max(outcome, worst.get(name, outcome))
@@ -93,7 +93,7 @@ def combine(reports: Mapping[str, TestReport]) -> TestReport:
     problems = [f"{label}: {why}" for label, one in reports.items() if (why := _why_not(one)) is not None]
     return gather(
         (
-            (test_name(f"{label}: {name}"), outcome)
+            (shown_name(f"{label}: {name}"), outcome)
             for label, one in reports.items()
             for outcome, names in _by_outcome(one)
             for name in names
@@ -116,7 +116,7 @@ def _why_not(report: TestReport) -> str | None:
     return report.problem
 
 
-def test_name(text: str) -> str:
+def shown_name(text: str) -> str:
     """``text`` as one printable line of at most ``NAME_LIMIT`` characters.
 
     What is cut off is told by a hash of the whole, so that two tests never get one name by length.
@@ -128,9 +128,6 @@ def test_name(text: str) -> str:
         return line or "(no name)"
     mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASHED]
     return f"{line[: NAME_LIMIT - _HASHED - 2]}… {mark}"
-
-
-test_name.__test__ = False  # type: ignore[attr-defined]  # pytest collects what is called test_…
 
 
 def check_size(data: bytes, where: str) -> None:

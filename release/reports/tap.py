@@ -14,7 +14,15 @@ import re
 from dataclasses import dataclass, field
 
 from release.errors import InputError
-from release.reports.report import DEPTH_LIMIT, TEST_LIMIT, Outcome, TestReport, check_size, gather, test_name
+from release.reports.report import (
+    DEPTH_LIMIT,
+    TEST_LIMIT,
+    Outcome,
+    TestReport,
+    check_size,
+    gather,
+    shown_name,
+)
 
 _POINT = re.compile(r"(?P<no>not )?ok(?:[ \t]+(?P<number>[0-9]+)(?![^\s]))?(?P<rest>(?:[ \t].*)?)")
 _PLAN = re.compile(r"(?P<first>[0-9]+)\.\.(?P<last>[0-9]+)(?:[ \t]*#.*)?")
@@ -118,7 +126,7 @@ class _Reader:
             self._diagnostics = indent
             return
         if text.lower().startswith("bail out!"):
-            self._documents[0].fault(f"bailed out: {test_name(text[len('bail out!') :])}")
+            self._documents[0].fault(f"bailed out: {shown_name(text[len('bail out!') :])}")
         elif indent % _INDENT == 0 and not text.startswith("#"):
             self._after = None
             self._protocol(indent // _INDENT, text)
@@ -155,7 +163,7 @@ class _Reader:
         document = self._documents[level]
         number = document.number(point["number"])
         description, has_directive = _describe(point["rest"])
-        name = test_name(description) if description else f"test {number}"
+        name = shown_name(description) if description else f"test {number}"
         outcome = Outcome.SKIPPED if has_directive else Outcome.FAILED if point["no"] else Outcome.PASSED
         if len(self._documents) - 1 == level:
             document.results.append((name, outcome))
@@ -184,7 +192,7 @@ def _close_subtests(parent: _Document, subtests: _Document, name: str, outcome: 
     subtests.close()
     if subtests.problem is not None:
         parent.fault(f"{name}: {subtests.problem}")
-    inner = [(test_name(f"{name} / {one}"), found) for one, found in subtests.results]
+    inner = [(shown_name(f"{name} / {one}"), found) for one, found in subtests.results]
     parent.results += inner
     if outcome is Outcome.FAILED and all(found is not Outcome.FAILED for _, found in inner):
         parent.results.append((name, outcome))

@@ -4,7 +4,7 @@ import pytest
 
 from release.errors import InputError
 from release.reports.reading import read_report
-from release.reports.report import NAME_LIMIT, REPORT_LIMIT, Outcome, TestReport, combine, gather, test_name
+from release.reports.report import NAME_LIMIT, REPORT_LIMIT, Outcome, TestReport, combine, gather, shown_name
 
 GOOD = TestReport(passed=("boot",))
 
@@ -47,13 +47,13 @@ def test_no_report_is_not_a_good_report() -> None:
 
 
 def test_a_name_is_one_printable_line() -> None:
-    assert test_name("a\x1b[31m\tb\u202e  c\n") == "a?[31m b? c"
-    assert test_name(" \x00 ") == "?"
-    assert test_name("") == "(no name)"
+    assert shown_name("a\x1b[31m\tb\u202e  c\n") == "a?[31m b? c"
+    assert shown_name(" \x00 ") == "?"
+    assert shown_name("") == "(no name)"
 
 
 def test_long_names_stay_different() -> None:
-    first, second = test_name("x" * 500 + "1"), test_name("x" * 500 + "2")
+    first, second = shown_name("x" * 500 + "1"), shown_name("x" * 500 + "2")
     assert first != second
     assert len(first) == len(second) == NAME_LIMIT
 
