@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from release.errors import InputError, RefusedError
 from release.ledger.chain import LedgerWriter, StatementSigner
 from release.ledger.fold import Trust
-from release.line.beginning import policy_in_force
+from release.line.policies import policy_in_force
 from release.line.yard import PagesOptions, PayloadTools, Yard
 from release.mirror.directory import DirectoryStore
 from release.mirror.http import HttpReader
@@ -21,6 +21,7 @@ from release.mirror.store import Store
 from release.payload.profile import get_profile
 from release.settings import Settings, StoreSettings, load_settings
 from release.signing import open_signer
+from release.signing.offline import OfflineAnswers, OfflineSigner, is_offline, offline_name
 from release.signing.openpgp import OpenPgpHome
 from release.signing.secret_keys import SigningKey, find_signing_key
 from release.signing.signer import DigestSigner, SecretsHandler
@@ -238,16 +239,25 @@ def _payload_tools(settings: Settings, base: Path, secrets: SecretsHandler | Non
             f" found {len(options.keys)}"
         )
 
-    def open_signers() -> Sequence[DigestSigner]:
-        return [open_signer(_absolute(uri, base), secrets) for uri in options.signers]
+    keys = tuple(load_payload_key(path) for path in _under(base, options.keys))
+    slots = tuple(zip(options.signers, keys, strict=True))
+
+    def open_signers(answers: OfflineAnswers) -> Sequence[DigestSigner]:
+        return [
+            OfflineSigner(uri=uri, key=key, signatures=answers.get(key.fingerprint, {}))
+            if is_offline(uri)
+            else open_signer(_absolute(uri, base), secrets)
+            for uri, key in slots
+        ]
 
     return PayloadTools(
         profile=get_profile(options.profile),
         workers=options.workers,
         memory=options.memory,
         delta_threshold=options.delta_threshold,
-        keys=tuple(load_payload_key(path) for path in _under(base, options.keys)),
+        keys=keys,
         open_signers=open_signers,
+        offline={key.fingerprint: offline_name(uri) for uri, key in slots if is_offline(uri)},
     )
 
 

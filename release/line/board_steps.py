@@ -11,6 +11,7 @@ from release.digests import Digest
 from release.errors import InputError, NotVerifiedError, storage_errors
 from release.line import sources
 from release.line.assembly import BoardPart
+from release.line.ceremony import answers_for
 from release.line.inputs import BoardSources
 from release.line.proving import PlannedPayload, Target, prove, verify
 from release.line.steps import Report, Step
@@ -42,15 +43,21 @@ class BoardSteps:
         """How payloads are made."""
         return self.inputs.yard.payload
 
-    def steps(self) -> Iterator[Step]:
-        """All of them. The full payload is built before any delta, which is compared with it."""
+    def build_steps(self) -> Iterator[Step]:
+        """Up to everything built. The full payload is built before any delta, which is compared with it."""
         inputs = self.inputs
         yield self._step("verify-inputs", "verify the image set", lambda _: inputs.verify())
         yield self._step("unpack", "unpack the image", lambda _: inputs.unpack())
         yield from (self._fetch_step(source) for source in self.deltas_from)
         yield from (self._build_step(source) for source in (None, *self.deltas_from))
         yield self._step("build-extensions", "pack the system extensions", self.build_extensions)
-        yield self._step("sign", "sign the payloads", lambda _: self.sign())
+
+    def sign_step(self) -> Step:
+        """Sign what was built."""
+        return self._step("sign", "sign the payloads", lambda _: self.sign())
+
+    def proof_steps(self) -> Iterator[Step]:
+        """Check what was signed."""
         yield self._step("verify", "verify the payloads", lambda _: self.verify())
         yield from (self._prove_step(source) for source in (None, *self.deltas_from))
         yield self._step(
@@ -198,10 +205,8 @@ class BoardSteps:
 
     def sign(self) -> str:
         """Sign what is shipped and has no signatures yet."""
-        names = [self._name(source) for source in self._shipped_sources()]
-        names += [plan.name for plan in self.extensions()]
-        names = [name for name in names if not self.space.payload(name).is_file()]
-        signers = self.tools.open_signers() if names else ()
+        names = self.unsigned()
+        signers = self.tools.open_signers(answers_for(self.tools, self.inputs.workspace)) if names else ()
         for name in names:
             unsigned, signed = self.space.unsigned(name), self.space.payload(name)
             sign_payload(unsigned, signers, self.tools.keys)
@@ -209,6 +214,12 @@ class BoardSteps:
                 signed.parent.mkdir(parents=True, exist_ok=True)
                 unsigned.replace(signed)
         return f"{len(self.tools.keys)} signatures each, {len(names)} payloads signed now"
+
+    def unsigned(self) -> list[str]:
+        """The names of payloads that are shipped and not signed yet."""
+        names = [self._name(source) for source in self._shipped_sources()]
+        names += [plan.name for plan in self.extensions()]
+        return [name for name in names if not self.space.payload(name).is_file()]
 
     def verify(self) -> str:
         """Check everything that is shipped with the trusted keys."""

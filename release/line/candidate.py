@@ -1,8 +1,8 @@
 """Building a candidate: image sets of one version become a signed, proven, staged release.
 
-verify inputs -> unpack -> fetch sources -> build -> sign -> verify -> prove (``release.line.board_steps``,
-for each board) -> assemble. Nothing is published; everything is under ``work/<version>`` and can be
-thrown away.
+verify inputs -> unpack -> fetch sources -> build, for all boards; then sign, for all boards; then verify ->
+prove, for all boards (``release.line.board_steps``); then assemble. So people with offline keys are asked
+once, for everything. Nothing is published; everything is under ``work/<version>`` and can be thrown away.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from release.ledger.fields import format_time, parse_time
 from release.line import sources
 from release.line.assembly import ReleaseFacts, assemble
 from release.line.board_steps import BoardSteps
+from release.line.ceremony import await_signatures
 from release.line.inputs import BoardSources
 from release.line.notes import compose
+from release.line.signables import record_signables
 from release.line.steps import Job, Step
 from release.line.workspace import (
     Workspace,
@@ -77,11 +79,16 @@ def candidate_job(yard: Yard, order: CandidateOrder) -> Job:
     space = Workspace.of(yard.work, order.version)
     _record_order(yard, order, space)
     boards = tuple(_boards(yard, order, space))
-    steps = [step for board in boards for step in board.steps()]
-    staging = Step(
-        "assemble", "assemble and sign the release", lambda _: _assemble(yard, order, space, boards)
+    return (
+        *(step for board in boards for step in board.build_steps()),
+        Step("list-payloads", "list the payloads to sign", lambda _: _list(yard, order, space, boards)),
+        Step(
+            "await-signatures", "look for signatures by offline keys", lambda _: _await(yard, order, boards)
+        ),
+        *(board.sign_step() for board in boards),
+        *(step for board in boards for step in board.proof_steps()),
+        Step("assemble", "assemble and sign the release", lambda _: _assemble(yard, order, space, boards)),
     )
-    return (*steps, staging)
 
 
 def default_sources(yard: Yard, version: Version, channel: str) -> tuple[Version, ...]:
@@ -137,6 +144,18 @@ def _boards(yard: Yard, order: CandidateOrder, space: Workspace) -> Iterator[Boa
             yard=yard, workspace=space, board=board, version=order.version, directory=directory
         )
         yield BoardSteps(inputs=inputs, deltas_from=tuple(sorted(order.sources)))
+
+
+def _list(yard: Yard, order: CandidateOrder, space: Workspace, boards: Iterable[BoardSteps]) -> str:
+    shipped = {board.inputs.board: board.shipped() for board in boards}
+    return record_signables(space, yard.product, order.channel, shipped)
+
+
+def _await(yard: Yard, order: CandidateOrder, boards: Iterable[BoardSteps]) -> str:
+    """Open no key, and ask nobody for a PIN, before it is sure that signing will not stop half way."""
+    if not any(board.unsigned() for board in boards):
+        return "everything is signed"
+    return await_signatures(yard, order.version)
 
 
 def _assemble(yard: Yard, order: CandidateOrder, space: Workspace, boards: Iterable[BoardSteps]) -> str:

@@ -91,6 +91,20 @@ class Workspace:
         """The release as it will be published."""
         return self.root / "staging"
 
+    @property
+    def signables(self) -> Path:
+        """Record: the payloads that are to be signed, and what they make."""
+        return self.root / "signing" / "payloads.json"
+
+    @property
+    def exports(self) -> Path:
+        """Record: what was exported for offline keys."""
+        return self.root / "signing" / "exports.json"
+
+    def answer(self, fingerprint: str) -> Path:
+        """What the offline key of this fingerprint answered, as it was imported."""
+        return self.root / "signing" / f"{fingerprint}.answer"
+
     def board(self, board: Board) -> BoardSpace:
         """One board's part."""
         return BoardSpace(self.root / str(board))

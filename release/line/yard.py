@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,7 @@ from release.ledger.chain import LedgerWriter, StatementVerifier
 from release.mirror.store import Store
 from release.payload.profile import Profile
 from release.promotion.policy import Policy
+from release.signing.offline import OfflineAnswers
 from release.signing.signer import DigestSigner
 from release.signing.trusted_keys import PayloadKey
 
@@ -33,8 +34,9 @@ class PayloadTools:
 
     ``memory`` (bytes) is what a build keeps below. ``keys`` are the public halves in slot order: they
     tell building how much room signatures need, and verifying whom to believe. ``open_signers`` opens the
-    private keys, in the same order, at the moment of use; building never calls it. A delta larger than
-    ``delta_threshold`` (above 0, up to 1) times the full payload is not shipped.
+    private keys, in the same order, at the moment of use; building never calls it. It is given what
+    offline keys answered. A delta larger than ``delta_threshold`` (above 0, up to 1) times the full
+    payload is not shipped. ``offline`` names the keys of ``offline:`` URIs, by fingerprint.
     """
 
     profile: Profile
@@ -42,7 +44,8 @@ class PayloadTools:
     memory: int
     delta_threshold: float
     keys: tuple[PayloadKey, ...]
-    open_signers: Callable[[], Sequence[DigestSigner]]
+    open_signers: Callable[[OfflineAnswers], Sequence[DigestSigner]]
+    offline: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

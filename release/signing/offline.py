@@ -15,6 +15,9 @@ from release.errors import RefusedError
 from release.signing.signer import DigestSigner, KeyUriError, SecretsHandler
 from release.signing.trusted_keys import PayloadKey
 
+OfflineAnswers = Mapping[str, Mapping[Digest, bytes]]
+"""Signatures that were imported: by fingerprint of the key, by what they are over."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}", re.ASCII)
 _SCHEME = "offline:"
 
