@@ -21,6 +21,7 @@ from release.mirror.store import Store
 from release.payload.profile import get_profile
 from release.settings import Settings, StoreSettings, load_settings
 from release.signing import open_signer
+from release.signing.key_health import read_certificates
 from release.signing.offline import OfflineAnswers, OfflineSigner, is_offline, offline_name
 from release.signing.openpgp import OpenPgpHome
 from release.signing.secret_keys import SigningKey, find_signing_key
@@ -54,6 +55,10 @@ class OpenPgpSigner:
     fingerprint: str
     """Who signs: a primary key. Which of its keys does is ``key``'s business."""
 
+    def signing_key(self) -> str:
+        """The fingerprint of the key, or subkey, that signs."""
+        return self.key().fingerprint
+
     def sign(self, data: bytes) -> str:
         """An armored detached signature of ``data``."""
         return self.key().sign(data)
@@ -68,6 +73,10 @@ class NoSigner:
     """Stands where no key was configured, and says so when it is asked to sign."""
 
     fingerprint: str = ""
+
+    def signing_key(self) -> str:
+        """Raises RefusedError."""
+        return self.sign(b"")
 
     def sign(self, data: bytes) -> str:  # noqa: ARG002 - the protocol's form
         """Raises RefusedError."""
@@ -163,6 +172,9 @@ def open_yard(
             image_signatures=_image_verifier(settings, base, stack),
             release_signatures=_release_verifier(settings, base, stack),
             file_signer=signer,
+            signer=signer,
+            signing_key=signer.signing_key,
+            certificates=lambda: read_certificates(public.home.list_public_keys()),
             payload=_payload_tools(settings, base, secrets),
             pages=PagesOptions(
                 base_url=settings.pages.base_url,

@@ -11,10 +11,11 @@ from typing import Protocol
 from release.bundle.assemble import FileSigner
 from release.catalog.naming import NamingScheme
 from release.image.image_set import DetachedVerifier
-from release.ledger.chain import LedgerWriter, StatementVerifier
+from release.ledger.chain import LedgerWriter, StatementSigner, StatementVerifier
 from release.mirror.store import Store
 from release.payload.profile import Profile
 from release.promotion.policy import Policy
+from release.signing.key_health import Certificate
 from release.signing.offline import OfflineAnswers
 from release.signing.signer import DigestSigner
 from release.signing.trusted_keys import PayloadKey
@@ -62,7 +63,10 @@ class Yard:
     """One product's pipeline.
 
     ``clock`` gives the time (UTC); jobs ask it once and hand the value on. ``release_signatures``
-    checks what the pipeline itself signed, ``image_signatures`` what the build system signed.
+    checks what the pipeline itself signed, ``image_signatures`` what the build system signed. ``signer``
+    is the OpenPGP key at hand, the pipeline's or a person's; ``signing_key`` gives the fingerprint of the
+    very key, or subkey, that signs for it, and raises RefusedError where there is none. ``certificates``
+    lists the public keys of everybody, as readers are given them.
     """
 
     product: str
@@ -77,6 +81,9 @@ class Yard:
     image_signatures: DatedVerifier
     release_signatures: DatedVerifier
     file_signer: FileSigner
+    signer: StatementSigner
+    signing_key: Callable[[], str]
+    certificates: Callable[[], tuple[Certificate, ...]]
     payload: PayloadTools
     pages: PagesOptions
     policy: Callable[[], Policy]
