@@ -14,7 +14,7 @@ from typing import Annotated, Protocol, runtime_checkable
 
 import typer
 
-from release.cli import candidate, init, ledger, mirror, pages, payload, promote, releases
+from release.cli import candidate, init, ledger, mirror, pages, payload, promote, releases, signing
 from release.cli.output import complain, drop_output, say, stderr
 from release.errors import HumpyardError
 
@@ -40,6 +40,7 @@ app.add_typer(pages.app, name="pages")
 app.add_typer(ledger.app, name="ledger")
 app.command("verify")(mirror.verify)
 app.add_typer(payload.app, name="payload")
+app.add_typer(signing.app, name="signing")
 
 
 def _print_version(wanted: bool) -> None:
