@@ -17,10 +17,12 @@ from prefect.runtime import deployment
 from flows.runner import run_as_tasks
 from release.digests import Digest
 from release.errors import InputError, RefusedError
+from release.ledger.statements import PromotionSubject
 from release.line.promotion import Round, run_round
+from release.line.requests import request_status
 from release.line.yard import Yard
-from release.promotion.case import Case, open_case
-from release.promotion.status import Phase, RequestStatus, status
+from release.promotion.case import Case
+from release.promotion.status import Phase, RequestStatus
 from release.wiring import open_yard
 
 
@@ -55,7 +57,7 @@ def promote_release(
     with open_yard(Path(settings)) as yard:
         found, asked = _round_for(yard, _digest(request), channel)
         rings_for = _seconds_left(yard, asked)
-    if asked.phase is Phase.MOVED:
+    if asked.phase is Phase.CARRIED_OUT:
         return found.lines
     why = found.refused.get(asked.case.digest, asked.summary)
     if doorbell and asked.phase is Phase.WAITING:
@@ -69,18 +71,15 @@ def _digest(request: str) -> Digest:
 
 def _round_for(yard: Yard, request: Digest, channel: str | None) -> tuple[Round, RequestStatus]:
     """Rounds until one has looked at all that the ledger now says about ``request``."""
-    wanted = _standing(yard, request).case.request.channel
+    subject = request_status(yard, request).case.subject
+    wanted = subject.channel if isinstance(subject, PromotionSubject) else None
     if channel not in {None, wanted}:
         raise InputError(f"request {request}: is for {wanted}, not for {channel}")
     while True:
         found = run_round(yard, run_as_tasks, channel)
-        asked = _standing(yard, request)
+        asked = request_status(yard, request)
         if asked.phase is not Phase.READY or request in found.refused:
             return found, asked
-
-
-def _standing(yard: Yard, request: Digest) -> RequestStatus:
-    return status(open_case(yard.ledger.state(), request, yard.policy(), yard.clock()))
 
 
 def _seconds_left(yard: Yard, asked: RequestStatus) -> int:

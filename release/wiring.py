@@ -12,6 +12,8 @@ from urllib.parse import quote, urlsplit
 from release.errors import InputError, RefusedError
 from release.ledger.chain import LedgerWriter, StatementSigner
 from release.ledger.fold import Trust
+from release.ledger.state import State, base_of
+from release.line.channel_keys import ChannelKeys, KeyTable
 from release.line.policies import policy_in_force
 from release.line.yard import PagesOptions, PayloadTools, Yard
 from release.mirror.directory import DirectoryStore
@@ -19,14 +21,16 @@ from release.mirror.http import HttpReader
 from release.mirror.s3 import S3Store
 from release.mirror.store import Store
 from release.payload.profile import get_profile
-from release.settings import Settings, StoreSettings, load_settings
+from release.settings import ChannelSettings, Settings, StoreSettings, load_settings
 from release.signing import open_signer
+from release.signing.gnupg_key import own_gnupg_home, parse_gnupg_uri
 from release.signing.key_health import read_certificates
 from release.signing.offline import OfflineAnswers, OfflineSigner, is_offline, offline_name
 from release.signing.openpgp import OpenPgpHome
 from release.signing.secret_keys import SigningKey, find_signing_key
+from release.signing.secret_sources import find
 from release.signing.signer import DigestSigner, SecretsHandler
-from release.signing.trusted_keys import load_payload_key
+from release.signing.trusted_keys import PayloadKey, load_payload_key
 from release.signing.verifying import AllowListVerifier, verifier_from_keys
 
 
@@ -144,11 +148,13 @@ def open_yard(
     Args:
         settings_file: ``humpyard.toml``.
         person: who writes into the ledger instead of the pipeline: their own statements.
-        secrets: asked for passphrases of payload keys, by key URI.
+        secrets: asked for passphrases and PINs of payload keys, by name; when None, they are looked for
+            in the environment and in files, and no one is asked.
         clock: gives aware times, UTC.
 
     Raises:
         InputError: settings, keys or the profile are not what they should be; nothing was touched.
+        RefusedError: a channel for production has a key in a file.
         ToolMissingError: gpg is not installed.
     """
     settings, base = load_settings(settings_file), settings_file.resolve().parent
@@ -175,7 +181,7 @@ def open_yard(
             signer=signer,
             signing_key=signer.signing_key,
             certificates=lambda: read_certificates(public.home.list_public_keys()),
-            payload=_payload_tools(settings, base, secrets),
+            payload_for=_payload_tools(settings, base, secrets or find, ledger.state),
             pages=PagesOptions(
                 base_url=settings.pages.base_url,
                 templates=None if settings.pages.templates is None else base / settings.pages.templates,
@@ -203,13 +209,17 @@ def _pipeline_key(settings: Settings, base: Path) -> SecretKeySource | None:
     options = settings.openpgp
     if options.signer is None:
         return None
+    files = tuple(_under(base, options.secret_keys))
     home = None if options.home is None else base / options.home
-    return SecretKeySource(
-        fingerprint=options.signer,
-        subkey=True,
-        home=home,
-        files=tuple(_under(base, options.secret_keys)),
-    )
+    if not options.signer.startswith("gnupg:"):
+        return SecretKeySource(fingerprint=options.signer, subkey=True, home=home, files=files)
+    named = parse_gnupg_uri(options.signer)
+    if home is not None or files or named.uri.names_secret:
+        raise InputError(
+            "openpgp.signer: expected its home in the URI only, and no secret: gpg-agent asks for it",
+            hint="remove openpgp.home and openpgp.secret_keys, or name the key by its fingerprint alone",
+        )
+    return SecretKeySource(fingerprint=named.fingerprint, subkey=True, home=named.home or own_gnupg_home())
 
 
 def _signer(source: SecretKeySource | None, stack: ExitStack) -> OpenPgpSigner | NoSigner:
@@ -243,33 +253,73 @@ def _release_verifier(settings: Settings, base: Path, stack: ExitStack) -> Allow
     return AllowListVerifier(home, settings.openpgp.pipeline)
 
 
-def _payload_tools(settings: Settings, base: Path, secrets: SecretsHandler | None) -> PayloadTools:
-    options = settings.payload
-    if len(options.signers) != len(options.keys):
-        raise InputError(
-            f"payload: expected a public key for each of the {len(options.signers)} signers,"
-            f" found {len(options.keys)}"
+def _payload_tools(
+    settings: Settings, base: Path, secrets: SecretsHandler, state: Callable[[], State]
+) -> Callable[[str], PayloadTools]:
+    options, table = settings.payload, _key_table(settings, base)
+    profile = get_profile(options.profile)
+
+    def tools(channel: str) -> PayloadTools:
+        stream_of = None
+        if table.channels:  # else every channel has the same
+            known = state()
+            table.check_names(known.knows)
+            stream_of = base_of(channel, known.streams)
+        slots = table.of(channel, stream_of).slots
+        return PayloadTools(
+            profile=profile,
+            workers=options.workers,
+            memory=options.memory,
+            delta_threshold=options.delta_threshold,
+            keys=tuple(key for _, key in slots),
+            open_signers=lambda answers: [_open(uri, key, answers, base, secrets) for uri, key in slots],
+            offline={key.fingerprint: offline_name(uri) for uri, key in slots if is_offline(uri)},
         )
 
-    keys = tuple(load_payload_key(path) for path in _under(base, options.keys))
-    slots = tuple(zip(options.signers, keys, strict=True))
+    return tools
 
-    def open_signers(answers: OfflineAnswers) -> Sequence[DigestSigner]:
-        return [
-            OfflineSigner(uri=uri, key=key, signatures=answers.get(key.fingerprint, {}))
-            if is_offline(uri)
-            else open_signer(_absolute(uri, base), secrets)
-            for uri, key in slots
-        ]
 
-    return PayloadTools(
-        profile=get_profile(options.profile),
-        workers=options.workers,
-        memory=options.memory,
-        delta_threshold=options.delta_threshold,
-        keys=keys,
-        open_signers=open_signers,
-        offline={key.fingerprint: offline_name(uri) for uri, key in slots if is_offline(uri)},
+def _open(
+    uri: str, key: PayloadKey, answers: OfflineAnswers, base: Path, secrets: SecretsHandler
+) -> DigestSigner:
+    if is_offline(uri):
+        return OfflineSigner(uri=uri, key=key, signatures=answers.get(key.fingerprint, {}))
+    return open_signer(_absolute(uri, base), secrets)
+
+
+def _key_table(settings: Settings, base: Path) -> KeyTable:
+    """The keys of every channel, checked."""
+    default = _channel_keys("payload", settings, ChannelSettings(), base)
+    channels = {
+        name: _channel_keys(f"channels.{name}", settings, options, base)
+        for name, options in settings.channels.items()
+    }
+    table = KeyTable(default=default, channels=channels)
+    table.check()
+    strict = next((keys.where for keys in channels.values() if keys.strict), None)
+    if strict is not None and settings.openpgp.secret_keys:
+        raise RefusedError(
+            f"{strict}: for production, but the pipeline's key is in a file: openpgp.secret_keys",
+            hint="keep it in a GnuPG home, better on a card, and name that: openpgp.home",
+        )
+    return table
+
+
+def _channel_keys(where: str, settings: Settings, options: ChannelSettings, base: Path) -> ChannelKeys:
+    if (options.signers is None) != (options.keys is None) or options.signers == ():
+        raise InputError(f"{where}: expected signers and keys, or neither")
+    signers = settings.payload.signers if options.signers is None else options.signers
+    files = settings.payload.keys if options.keys is None else options.keys
+    if len(signers) != len(files):
+        raise InputError(
+            f"{where}: expected a public key for each of the {len(signers)} signers, found {len(files)}"
+        )
+    keys = [load_payload_key(path) for path in _under(base, files)]
+    return ChannelKeys(
+        where=where,
+        slots=tuple(zip(signers, keys, strict=True)),
+        production=options.production,
+        allow_file_keys=options.allow_file_keys,
     )
 
 

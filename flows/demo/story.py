@@ -21,9 +21,9 @@ from release.ledger.state import State
 from release.line.beginning import beginning_job
 from release.line.laying_out import DEMO_PEOPLE, POLICY, SETTINGS, lay_out
 from release.line.publication import PublicationOrder, publication_job
-from release.line.statements import ask_for, say_to
+from release.line.statements import Asking, ask_for, say_to
 from release.line.steps import Observer, Step, run_job
-from release.promotion.policy import read_policy
+from release.promotion.policy_file import read_policy
 from release.promotion.sign_off import Verdict
 from release.settings import load_settings
 from release.signing.openpgp import OpenPgpHome
@@ -157,7 +157,7 @@ class Demo:
             with ExitStack() as stack:
                 person = self.person(name)
                 yard = stack.enter_context(open_yard(self.settings_file, person=person))
-                made.append(ask_for(yard, person_signer(person, stack), NEW, channel, reason))
+                made.append(ask_for(yard, person_signer(person, stack), NEW, channel, Asking(reason=reason)))
             return f"request {made[0].hex[:12]}, signed by {name}"
 
         self._step(f"request-{channel}", f"{name} asks for {channel} to move to {NEW}", act)

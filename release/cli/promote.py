@@ -22,13 +22,11 @@ from release.cli.output import emit, say, table, work
 from release.digests import Digest
 from release.errors import InputError, RefusedError
 from release.ledger.state import State
-from release.line.promotion import open_requests, run_round
-from release.line.statements import ask_for, say_to
-from release.line.yard import Yard
-from release.promotion.case import open_case
+from release.line.promotion import run_round
+from release.line.requests import open_requests, request_status
+from release.line.statements import Asking, ask_for, say_to
 from release.promotion.sign_off import Verdict
 from release.promotion.status import Phase, RequestStatus
-from release.promotion.status import status as status_at
 from release.wiring import open_yard, person_signer
 
 app = typer.Typer(
@@ -56,7 +54,7 @@ def request(
     person = person_of(fingerprint, gnupg_home, secret_key)
     with ExitStack() as stack:
         yard = stack.enter_context(open_yard(settings, person=person))
-        digest = ask_for(yard, person_signer(person, stack), version_of(version), to, reason)
+        digest = ask_for(yard, person_signer(person, stack), version_of(version), to, Asking(reason=reason))
     if as_json:
         emit({"request": str(digest), "channel": to, "version": version})
         return
@@ -88,7 +86,7 @@ def sign_off(
         yard = stack.enter_context(open_yard(settings, person=person))
         digest = _find(yard.ledger.state(), request)
         say_to(yard, person_signer(person, stack), digest, verdict, role=role, reason=reason)
-        found = _status_of(yard, digest)
+        found = request_status(yard, digest)
     if as_json:
         emit(found.as_json())
     else:
@@ -133,9 +131,9 @@ def run(
     with open_yard(settings) as yard:
         before = [one.case.digest for one in open_requests(yard, channel)]
         found = run_round(yard, work, channel)
-        now = [_status_of(yard, digest) for digest in dict.fromkeys([*before, *found.refused])]
+        now = [request_status(yard, digest) for digest in dict.fromkeys([*before, *found.refused])]
     if as_json:
-        done: list[Json] = [one.as_json() for one in now if one.phase is Phase.MOVED]
+        done: list[Json] = [one.as_json() for one in now if one.phase is Phase.CARRIED_OUT]
         waiting: list[Json] = [
             {**one.as_json(), "why": found.refused[one.case.digest]}
             for one in now
@@ -146,13 +144,8 @@ def run(
         raise RefusedError("\n".join(found.refused.values()))
 
 
-def _status_of(yard: Yard, request: Digest) -> RequestStatus:
-    return status_at(open_case(yard.ledger.state(), request, yard.policy(), yard.clock()))
-
-
 def _show(one: RequestStatus) -> None:
-    asked = one.case.request
-    say(f"request {one.case.digest.hex[:12]}: {asked.channel} to {asked.version} is {one.phase}")
+    say(f"request {one.case.digest.hex[:12]}: {one.case.title} is {one.phase}")
     rows = [
         (rule.name, MARK[rule.met], rule.missing or rule.detail, ", ".join(rule.who))
         for rule in one.decision.rules

@@ -24,9 +24,10 @@ from release.ledger.entries import (
     write_body,
     write_sealed,
 )
-from release.ledger.fold import Trust, VerifiedEntry, step
+from release.ledger.fold import Trust, step
 from release.ledger.kinds import KINDS, Content, Genesis, Statement, kind_of, read_content, write_content
 from release.ledger.state import State
+from release.ledger.verified import VerifiedEntry
 from release.mirror.store import ConflictError, MissingObjectError, ObjectTooLargeError
 
 ATTEMPTS = 20
@@ -220,16 +221,16 @@ class LedgerWriter(Ledger):
             EntryRefusedError: there is a ledger that began otherwise, or ``genesis`` is not valid.
             NotVerifiedError, UnavailableError: as ``read``.
         """
-        data = write_content(genesis)
         if self._read() is None:
             try:
                 return self._add(None, genesis, now)
             except ConflictError:
                 pass  # somebody started one meanwhile: compare with theirs
         chain = self.read()
-        if chain.entries[0].entry.data != data:
+        first = chain.entries[0].entry
+        if read_content(first.kind, first.data, ledger_key(0)) != genesis:
             raise EntryRefusedError(
-                f"{ledger_key(0)}: began with {dict(chain.entries[0].entry.data)}, not with {data}",
+                f"{ledger_key(0)}: began with {dict(first.data)}, not with {write_content(genesis)}",
                 hint="a ledger keeps its product, keys and first policy; another product needs another store",
             )
         return chain.state

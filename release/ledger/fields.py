@@ -108,6 +108,8 @@ Armored = Annotated[str, Field(min_length=1, max_length=16384), AfterValidator(_
 StatementText = Annotated[str, Field(min_length=2, max_length=65536), AfterValidator(_encodable)]
 """A document a person signed, taken as it is; its UTF-8 bytes are what the signature is over."""
 Count = Annotated[StrictInt, Field(ge=0, le=99_999_999)]
+Whole = Annotated[StrictInt, Field(ge=-(2**53) + 1, le=2**53 - 1)]
+"""A whole number that JSON readers everywhere read as it is (RFC 8785, section 3.2.2.3)."""
 
 
 def plain_fingerprint(text: str) -> str:

@@ -7,7 +7,7 @@ it as an unknown kind and stop, because they cannot know what it changes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import Field, StrictBool, with_config
@@ -28,6 +28,7 @@ from release.ledger.fields import (
     Sha256,
     StatementText,
     VersionText,
+    Whole,
     Word,
 )
 
@@ -42,6 +43,8 @@ class Genesis:
     policy: Sha256
     """SHA-256 of the policy file's bytes."""
     channels: Annotated[tuple[ChannelName, ...], Field(min_length=1)]
+    streams: tuple[ChannelName, ...] = ()
+    """Those of ``channels`` that have streams: ``lts`` has ``lts-2024``, and follows the newest."""
 
 
 @with_config(extra="forbid")
@@ -72,7 +75,7 @@ class ReleaseRegistered:
 @with_config(extra="forbid")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestMade:
-    """Somebody asks to move a channel. The statement is theirs, signed by their own key."""
+    """Somebody asks that a channel move, that the policy change, or that a stop be lifted."""
 
     statement: StatementText
     statement_signature: Armored
@@ -81,7 +84,25 @@ class RequestMade:
 @with_config(extra="forbid")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignOffGiven:
-    """Somebody says go or no-go to a request. The statement is theirs, signed by their own key."""
+    """Somebody says go or no-go to a request."""
+
+    statement: StatementText
+    statement_signature: Armored
+
+
+@with_config(extra="forbid")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaiverGiven:
+    """Somebody answers for failures that a check of a release found."""
+
+    statement: StatementText
+    statement_signature: Armored
+
+
+@with_config(extra="forbid")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopOrdered:
+    """Somebody stops a rollout, a channel or a release. It holds from here on."""
 
     statement: StatementText
     statement_signature: Armored
@@ -90,12 +111,20 @@ class SignOffGiven:
 @with_config(extra="forbid")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceFound:
-    """A check of a release was made. The latest of one name counts."""
+    """A check of a release was made. The latest of one name, and baseline, counts."""
 
     release: Sha256
     name: Word
     passed: StrictBool
     detail: Prose = ""
+    against: VersionText | None = None
+    """The release it was compared with; None for a check of the release alone."""
+    document: Sha256 | None = None
+    """What was found in full: the SHA-256 of an object under ``evidence/``."""
+    facts: Mapping[Word, Whole] = field(default_factory=dict)
+    """Measured numbers, by name; units are the check's."""
+    failed: Annotated[tuple[Line, ...], Field(max_length=1000)] = ()
+    """Names of what failed, by which a waiver names it."""
 
 
 @with_config(extra="forbid")
@@ -114,16 +143,46 @@ class PointerMoved:
     """One line per rule of the gate, for people. The audit derives the decision anew."""
 
 
-Content = Genesis | ReleaseRegistered | RequestMade | SignOffGiven | EvidenceFound | PointerMoved
-Statement = RequestMade | SignOffGiven
+@with_config(extra="forbid")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyChanged:
+    """A request was carried out: this policy is in force from now on, and these keys are the pipeline's."""
+
+    policy: Sha256
+    previous: Sha256
+    request: Sha256
+    channels: Annotated[tuple[ChannelName, ...], Field(min_length=1)]
+    streams: tuple[ChannelName, ...] = ()
+    pipeline_keys: Annotated[tuple[Fingerprint, ...], Field(min_length=1)]
+    decision: tuple[Prose, ...] = ()
+
+
+@with_config(extra="forbid")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopLifted:
+    """A request was carried out: the stop does not hold any more."""
+
+    stop: Sha256
+    """The digest of the stop's statement."""
+    request: Sha256
+    decision: tuple[Prose, ...] = ()
+
+
+Statement = RequestMade | SignOffGiven | WaiverGiven | StopOrdered
+"""Kinds whose content a person signed with their own key; the pipeline may carry them in."""
+Content = Genesis | ReleaseRegistered | EvidenceFound | PointerMoved | PolicyChanged | StopLifted | Statement
 
 KINDS: Mapping[str, type[Content]] = {
     "genesis": Genesis,
     "release": ReleaseRegistered,
     "request": RequestMade,
     "sign-off": SignOffGiven,
+    "waiver": WaiverGiven,
+    "stop": StopOrdered,
     "evidence": EvidenceFound,
     "pointer": PointerMoved,
+    "policy": PolicyChanged,
+    "resume": StopLifted,
 }
 _NAMES: Mapping[type[Content], str] = {record: name for name, record in KINDS.items()}
 _READERS: Mapping[str, Reader[Any]] = {name: Reader(record) for name, record in KINDS.items()}

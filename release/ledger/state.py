@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -11,7 +11,7 @@ from typing import TypeVar
 from release.catalog.version import Version
 from release.digests import Digest
 from release.ledger.kinds import ReleaseRegistered
-from release.ledger.statements import RequestSubject
+from release.ledger.statements import StopAction, StopSubject, Subject
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -33,6 +33,20 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A stretch of time in which machines of a channel were offered a release.
+
+    It ends when the channel moves on, or when somebody stops it; ``ends`` is None while it lasts.
+    """
+
+    channel: str
+    version: Version
+    release: Digest
+    begins: datetime
+    ends: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignOffRecord:
     """A sign-off as recorded. ``sequence`` orders those of one person."""
 
@@ -49,25 +63,70 @@ class RequestRecord:
 
     digest: Digest
     statement: str
-    subject: RequestSubject
+    subject: Subject
     signer: str
     recorded: datetime
     sign_offs: tuple[SignOffRecord, ...] = ()
-    moved: bool = False
+    carried_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceRecord:
-    """The latest result of one check of one release."""
+    """The latest result of one check of one release; fields as ``EvidenceFound``."""
 
     passed: bool
     detail: str
     recorded: datetime
+    document: Digest | None = None
+    facts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    failed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaiverRecord:
+    """A waiver as recorded."""
+
+    digest: Digest
+    statement: str
+    signer: str
+    recorded: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRecord:
+    """A stop as recorded. ``lifted`` names the request that lifted it, None while it stands."""
+
+    digest: Digest
+    statement: str
+    subject: StopSubject
+    signer: str
+    recorded: datetime
+    lifted: Digest | None = None
+    lifted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyPeriod:
+    """A policy that was in force from ``since``. ``request`` is None for the first."""
+
+    policy: Digest
+    since: datetime
+    request: Digest | None
 
 
 def frozen(mapping: Mapping[K, V] | None = None) -> Mapping[K, V]:
     """A copy that cannot be changed."""
     return MappingProxyType(dict(mapping or {}))
+
+
+def evidence_key(name: str, against: Version | None = None) -> str:
+    """How ``State.evidence`` calls a check: ``comparison@1.2.3`` where it is one against a release."""
+    return name if against is None else f"{name}@{against}"
+
+
+def base_of(channel: str, streams: tuple[str, ...]) -> str | None:
+    """The channel that ``channel`` is a stream of: ``lts`` for ``lts-2024``. None when it is none."""
+    return next((base for base in streams if channel.startswith(f"{base}-")), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,19 +142,74 @@ class State:
     pipeline_keys: frozenset[str]
     policy: Digest
     channels: tuple[str, ...]
+    streams: tuple[str, ...] = ()
+    """Those of ``channels`` that have streams."""
+    policies: tuple[PolicyPeriod, ...] = ()
+    """Every policy there ever was, in order."""
     releases: Mapping[Version, ReleaseRegistered] = field(default_factory=frozen)
     requests: Mapping[Digest, RequestRecord] = field(default_factory=frozen)
     evidence: Mapping[Digest, Mapping[str, EvidenceRecord]] = field(default_factory=frozen)
-    """By release digest, then by name."""
+    """By release digest, then by ``evidence_key``."""
+    waivers: Mapping[Digest, tuple[WaiverRecord, ...]] = field(default_factory=frozen)
+    """By release digest."""
+    stops: Mapping[Digest, StopRecord] = field(default_factory=frozen)
+    """By the digest of the statement; those that were lifted, too."""
     heads: Mapping[str, Head] = field(default_factory=frozen)
     history: tuple[Head, ...] = ()
     """Every head there ever was, in order."""
+    offers: tuple[Offer, ...] = ()
+    """Every offer there ever was, in the order they began."""
 
     def generation(self, channel: str) -> int:
         """How often the channel has moved; 0 for one without a head."""
         head = self.heads.get(channel)
         return 0 if head is None else head.generation
 
+    def knows(self, channel: str) -> bool:
+        """Whether there is such a channel, or may be such a stream."""
+        return channel in self.channels or base_of(channel, self.streams) is not None
+
     def open_requests(self) -> tuple[RequestRecord, ...]:
         """Requests not carried out, in order. Some may have no chance any more."""
-        return tuple(record for record in self.requests.values() if not record.moved)
+        return tuple(record for record in self.requests.values() if not record.carried_out)
+
+    def standing_stops(self) -> tuple[StopRecord, ...]:
+        """Stops that hold now, in order."""
+        return tuple(stop for stop in self.stops.values() if stop.lifted is None)
+
+    def withdrawal(self, version: Version) -> StopRecord | None:
+        """The first stop that withdraws the release now, None when it is not withdrawn."""
+        return self._standing(StopAction.WITHDRAW, lambda stop: stop.version == version)
+
+    def freeze(self, channel: str) -> StopRecord | None:
+        """The first stop that freezes the channel, or what it is a stream of; None when it may move."""
+        named = {channel, base_of(channel, self.streams)}
+        return self._standing(StopAction.FREEZE, lambda stop: stop.channel in named)
+
+    def pause(self, channel: str) -> StopRecord | None:
+        """The first stop that pauses the rollout of what the channel is at now; None when it goes on."""
+        head = self.heads.get(channel)
+        if head is None:
+            return None
+        return self._standing(
+            StopAction.PAUSE, lambda stop: (stop.channel, stop.version) == (channel, head.version)
+        )
+
+    def streams_of(self, base: str) -> tuple[Head, ...]:
+        """The first head of each stream of ``base``, in the order they were opened."""
+        first: dict[str, Head] = {}
+        for head in self.history:
+            if base_of(head.channel, (base,)) is not None:
+                first.setdefault(head.channel, head)
+        return tuple(first.values())
+
+    def newest_stream(self, base: str) -> str | None:
+        """The stream of ``base`` that was opened last, None when there is none."""
+        opened = self.streams_of(base)
+        return opened[-1].channel if opened else None
+
+    def _standing(self, action: StopAction, fits: Callable[[StopSubject], bool]) -> StopRecord | None:
+        found = (
+            stop for stop in self.standing_stops() if stop.subject.action is action and fits(stop.subject)
+        )
+        return next(found, None)

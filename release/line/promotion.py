@@ -17,39 +17,41 @@ from release.catalog.naming import image_prefix
 from release.digests import Digest
 from release.errors import NotVerifiedError, RefusedError
 from release.ledger.state import Head
+from release.ledger.statements import PromotionSubject
 from release.line.checking import verify_on
 from release.line.pages import pages_job
+from release.line.requests import ask_gate, carry_out_request, open_requests, request_status
 from release.line.sources import registered_release
 from release.line.steps import Job, Step
 from release.line.yard import Yard
 from release.mirror.plan import Wanted
 from release.mirror.pointers import ChannelPointer, move_channel_pointer, read_channel_pointer
 from release.mirror.sync import verify_objects
-from release.promotion.case import open_case
-from release.promotion.proposals import move
-from release.promotion.status import Phase, RequestStatus, status
+from release.promotion.status import Phase
 
 _SIGNATURE_LIMIT = 64 << 10
 
 
-def open_requests(yard: Yard, channel: str | None = None) -> tuple[RequestStatus, ...]:
-    """Where every request stands that was not carried out, oldest first; for one channel or all."""
-    state, policy, now = yard.ledger.state(), yard.policy(), yard.clock()
-    found = (status(open_case(state, record.digest, policy, now)) for record in state.open_requests())
-    return tuple(one for one in found if channel in {None, one.case.request.channel})
-
-
-def promotion_job(yard: Yard, request: Digest) -> Job:
-    """The steps that carry out one request, pointers included.
-
-    Its gate is asked before anything is done for it, and again in the move itself.
-    """
+def request_job(yard: Yard, request: Digest) -> Job:
+    """The steps that carry out one request. Its gate is asked before anything is done, and at the end."""
+    subject = yard.ledger.state().requests[request].subject
+    if isinstance(subject, PromotionSubject):
+        return _promotion_job(yard, request, subject)
     name = request.hex[:12]
     return (
-        Step(f"decide-{name}", "ask the gate", lambda _: _decide(yard, request)),
-        Step(f"verify-{name}", "verify the release on the mirror", lambda _: _verify(yard, request)),
-        Step(f"copy-{name}", "bring the files under the channel", lambda _: _copy(yard, request)),
-        Step(f"move-{name}", "record the move in the ledger", lambda _: _move(yard, request)),
+        Step(f"decide-{name}", "ask the gate", lambda _: ask_gate(yard, request)),
+        Step(f"record-{name}", "record the decision in the ledger", lambda _: _record(yard, request)),
+    )
+
+
+def _promotion_job(yard: Yard, request: Digest, asked: PromotionSubject) -> Job:
+    """Bytes first, then the ledger, then pointers."""
+    name = request.hex[:12]
+    return (
+        Step(f"decide-{name}", "ask the gate", lambda _: ask_gate(yard, request)),
+        Step(f"verify-{name}", "verify the release on the mirror", lambda _: _verify(yard, asked)),
+        Step(f"copy-{name}", "bring the files under the channel", lambda _: _copy(yard, asked)),
+        Step(f"move-{name}", "record the move in the ledger", lambda _: _move(yard, request, asked)),
         Step(f"point-{name}", "move the channel pointers", lambda _: _align(yard)),
     )
 
@@ -83,7 +85,7 @@ def run_round(yard: Yard, run: Callable[[Job], Sequence[str]], channel: str | No
     for one in open_requests(yard, channel):
         if one.phase is Phase.READY:
             try:
-                result.lines += run(promotion_job(yard, one.case.digest))
+                result.lines += run(request_job(yard, one.case.digest))
             except RefusedError as error:
                 result.refused[one.case.digest] = error.message
         elif one.phase is Phase.WAITING:
@@ -92,26 +94,16 @@ def run_round(yard: Yard, run: Callable[[Job], Sequence[str]], channel: str | No
     return result
 
 
-def _decide(yard: Yard, request: Digest) -> str:
-    found = status(open_case(yard.ledger.state(), request, yard.policy(), yard.clock()))
-    if found.phase is not Phase.MOVED:
-        move(request, policy=yard.policy(), now=yard.clock())(yard.ledger.state())  # raises when closed
-    return found.summary
-
-
-def _copy(yard: Yard, request: Digest) -> str:
-    state = yard.ledger.state()
-    subject = state.requests[request].subject
-    release, _ = registered_release(yard.store, state, subject.version)
-    if subject.channel == release.channel:
-        return f"{release.version} was built for {subject.channel}: its files are there"
-    return f"{copy_to_channel(yard, release, subject.channel)} files under {subject.channel}/"
-
-
-def _verify(yard: Yard, request: Digest) -> str:
+def _verify(yard: Yard, asked: PromotionSubject) -> str:
     """A release is verified again before a channel offers it: the mirror may have changed since."""
-    version = yard.ledger.state().requests[request].subject.version
-    return f"{len(verify_on(yard, yard.store, version).steps)} checks passed"
+    return f"{len(verify_on(yard, yard.store, asked.version).steps)} checks passed"
+
+
+def _copy(yard: Yard, asked: PromotionSubject) -> str:
+    release, _ = registered_release(yard.store, yard.ledger.state(), asked.version)
+    if asked.channel == release.channel:
+        return f"{release.version} was built for {asked.channel}: its files are there"
+    return f"{copy_to_channel(yard, release, asked.channel)} files under {asked.channel}/"
 
 
 def copy_to_channel(yard: Yard, release: Release, channel: str) -> int:
@@ -142,11 +134,15 @@ def copy_to_channel(yard: Yard, release: Release, channel: str) -> int:
     return len(wanted)
 
 
-def _move(yard: Yard, request: Digest) -> str:
-    now, policy = yard.clock(), yard.policy()
-    state = yard.ledger.append(move(request, policy=policy, now=now), now=now)
-    head = state.heads[state.requests[request].subject.channel]
+def _move(yard: Yard, request: Digest, asked: PromotionSubject) -> str:
+    carry_out_request(yard, request)
+    head = yard.ledger.state().heads[asked.channel]
     return f"{head.channel} is at {head.version}, generation {head.generation}"
+
+
+def _record(yard: Yard, request: Digest) -> str:
+    carry_out_request(yard, request)
+    return request_status(yard, request).summary
 
 
 def _align(yard: Yard) -> str:

@@ -1,21 +1,42 @@
-"""People's statements: a request or a sign-off is made, signed by its author, and recorded."""
+"""People's statements: a request, a sign-off or a stop is made, signed by its author, and recorded."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
 from release.catalog.version import Version
 from release.digests import Digest
-from release.errors import InputError
-from release.ledger.chain import StatementSigner
+from release.errors import RefusedError
+from release.ledger.chain import Proposal, StatementSigner
 from release.ledger.entries import CLOCK_SKEW
+from release.ledger.statements import StopAction
+from release.line.policies import policy_key
+from release.line.requests import request_status
 from release.line.yard import Yard
-from release.promotion.case import UnreadableCase, open_case
-from release.promotion.proposals import request as request_proposal
-from release.promotion.proposals import sign_off as sign_off_proposal
-from release.promotion.request import new_request
+from release.promotion import proposals_people
+from release.promotion.case import Case, Request, open_case
+from release.promotion.governance import new_policy_request, new_resume_request
+from release.promotion.policy import Policy
+from release.promotion.policy_file import read_policy
+from release.promotion.request import PromotionRequest, Skippable, new_request
 from release.promotion.sign_off import Verdict, new_sign_off
+from release.promotion.stop import StopOrder
 
 
-def ask_for(yard: Yard, author: StatementSigner, version: Version, channel: str, reason: str = "") -> Digest:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What a promotion request says besides what it asks for."""
+
+    reason: str = ""
+    hurry: tuple[Skippable, ...] = ()
+    incident: str | None = None
+
+
+def ask_for(
+    yard: Yard, author: StatementSigner, version: Version, channel: str, asking: Asking | None = None
+) -> Digest:
     """Record a request by ``author`` that ``channel`` move to ``version``; returns its digest.
 
     An open request of the same author for the same move, still possible, is returned instead of
@@ -26,20 +47,20 @@ def ask_for(yard: Yard, author: StatementSigner, version: Version, channel: str,
         InputError: the policy has no such channel.
     """
     state, policy, now = yard.ledger.state(), yard.policy(), yard.clock()
-    for record in state.open_requests():
-        case = open_case(state, record.digest, policy, now)
-        if isinstance(case, UnreadableCase):
-            continue
-        asked = case.request
-        same = (asked.version, asked.channel, asked.generation, asked.policy) == (
-            version,
-            channel,
-            state.generation(channel),
-            state.policy,
+    said = asking or Asking()
+    wanted = (version, channel, state.generation(channel), said.hurry)
+
+    def same(asked: Request) -> bool:
+        return isinstance(asked, PromotionRequest) and wanted == (
+            asked.version,
+            asked.channel,
+            asked.generation,
+            asked.hurry,
         )
-        valid = asked.requested_at <= now + CLOCK_SKEW and now < asked.expires_at
-        if same and valid and record.signer == author.fingerprint:
-            return record.digest
+
+    made = _made_before(yard, author, same)
+    if made is not None:
+        return made
     request = new_request(
         state,
         policy,
@@ -47,14 +68,57 @@ def ask_for(yard: Yard, author: StatementSigner, version: Version, channel: str,
         channel=channel,
         requested_by=author.fingerprint,
         now=now,
-        reason=reason,
+        reason=said.reason,
+        hurry=said.hurry,
+        incident=said.incident,
     )
-    text = request.statement()
-    proposal = request_proposal(
-        text, author.sign(text.encode()), verifier=yard.statements, policy=policy, now=now
+    return _record_request(yard, author, request.statement(), now)
+
+
+def ask_for_policy(yard: Yard, author: StatementSigner, data: bytes, reason: str = "") -> Digest:
+    """Record a request that the policy in the bytes ``data`` be put in force; returns its digest.
+
+    The file is put into the store first, under its digest, where it does nothing until it is adopted.
+    Raises InputError for what is no policy, RefusedError for one that would lock everybody out.
+    """
+    state, policy, now = yard.ledger.state(), yard.policy(), yard.clock()
+    proposed = read_policy(data, "new policy")
+    made = _made_before(yard, author, lambda asked: getattr(asked, "proposed", None) == proposed.digest)
+    if made is not None:
+        return made
+    request = new_policy_request(
+        state, policy, proposed, requested_by=author.fingerprint, now=now, reason=reason
     )
-    yard.ledger.append(proposal, now=now)
-    return request.digest
+    yard.store.create(policy_key(proposed.digest), data, sha256=proposed.digest)
+    return _record_request(yard, author, request.statement(), now)
+
+
+def ask_to_resume(yard: Yard, author: StatementSigner, stop: Digest, reason: str = "") -> Digest:
+    """Record a request that a stop be lifted; returns its digest. Raises RefusedError unless it stands."""
+    state, policy, now = yard.ledger.state(), yard.policy(), yard.clock()
+    made = _made_before(yard, author, lambda asked: getattr(asked, "stop", None) == stop)
+    if made is not None:
+        return made
+    request = new_resume_request(state, policy, stop, requested_by=author.fingerprint, now=now, reason=reason)
+    return _record_request(yard, author, request.statement(), now)
+
+
+def _made_before(yard: Yard, author: StatementSigner, same: Callable[[Request], bool]) -> Digest | None:
+    """An open request of the author that asks for the same under the policy in force and still may."""
+    state, policy, now = yard.ledger.state(), yard.policy(), yard.clock()
+    for record in state.open_requests():
+        case = open_case(state, record.digest, policy, now)
+        if not isinstance(case, Case) or record.signer != author.fingerprint:
+            continue
+        asked = case.request
+        valid = asked.requested_at <= now + CLOCK_SKEW and now < asked.expires_at
+        if valid and asked.policy == state.policy and same(asked):
+            return record.digest
+    return None
+
+
+def _record_request(yard: Yard, author: StatementSigner, text: str, now: datetime) -> Digest:
+    return _record(yard, author, text, proposals_people.request, now)
 
 
 def say_to(
@@ -63,24 +127,100 @@ def say_to(
     """Record what ``author`` says to a request.
 
     Raises:
+        InputError: there is no such request.
         RefusedError: it could not count; says why.
     """
-    state, policy, now = yard.ledger.state(), yard.policy(), yard.clock()
-    record = state.requests.get(request)
-    if record is None:
-        raise InputError(f"request {request} is not in the ledger")
-    edge = policy.get(record.subject.channel)
+    now = yard.clock()
+    case = request_status(yard, request).case
+    terms = case.terms if isinstance(case, Case) else None
+    if terms is None:
+        raise RefusedError(
+            f"request {request}: cannot be signed off", hint="humpyard promote status says why"
+        )
     given = new_sign_off(
         request,
         verdict,
         role=role,
         by=author.fingerprint,
         now=now,
-        valid_for=edge.sign_off_valid_for,
+        valid_for=terms.sign_off_valid_for,
         reason=reason,
     )
-    text = given.statement()
-    proposal = sign_off_proposal(
-        text, author.sign(text.encode()), verifier=yard.statements, policy=policy, now=now
+    _record(yard, author, given.statement(), proposals_people.sign_off, now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopWish:
+    """What somebody wants stopped; see ``StopAction`` for what each action needs."""
+
+    action: StopAction
+    channel: str | None = None
+    version: Version | None = None
+    reason: str
+    advice: str = ""
+
+
+def stop_now(yard: Yard, author: StatementSigner, wish: StopWish, *, role: str) -> Digest:
+    """Record a stop by ``author``, alone; returns its digest. It holds from then on.
+
+    The same stop by anybody, still standing, is returned instead of a second one being made. A pause
+    without a version is of what the channel is at.
+
+    Raises:
+        InputError: something is missing or unknown.
+        RefusedError: ``author`` may not stop, or it would stop nothing; says why.
+    """
+    state, now = yard.ledger.state(), yard.clock()
+    head = state.heads.get(wish.channel) if wish.channel is not None else None
+    version = wish.version
+    if version is None and wish.action is StopAction.PAUSE and head is not None:
+        version = head.version
+    known = state.releases.get(version) if version is not None else None
+    if version is not None and known is None:
+        raise RefusedError(f"release {version} is not in the ledger")
+    for stop in state.standing_stops():
+        subject = stop.subject
+        if (subject.action, subject.channel, subject.version) == (wish.action, wish.channel, version):
+            return stop.digest
+    order = StopOrder(
+        product=state.product,
+        action=wish.action,
+        channel=wish.channel,
+        version=version,
+        release=known.release if known is not None else None,
+        role=role,
+        by=author.fingerprint,
+        at=now,
+        reason=wish.reason,
+        advice=wish.advice,
     )
-    yard.ledger.append(proposal, now=now)
+    return _record(yard, author, order.statement(), proposals_people.stop, now)
+
+
+def find_role(policy: Policy, author: StatementSigner, wanted: str | None, able: tuple[str, ...]) -> str:
+    """The role in which somebody acts: the one they named, else the first of ``able`` that they hold.
+
+    Raises RefusedError when they hold none of them.
+    """
+    if wanted is not None:
+        return wanted
+    person = policy.person(author.fingerprint)
+    held = () if person is None else tuple(role for role in able if role in person.roles)
+    if not held:
+        who = author.fingerprint if person is None else person.name
+        raise RefusedError(
+            f"{who} holds none of the roles that may do this: {', '.join(able) or 'nobody does'}"
+        )
+    return held[0]
+
+
+def _record(
+    yard: Yard,
+    author: StatementSigner,
+    text: str,
+    proposal: Callable[..., Proposal],
+    now: datetime,
+) -> Digest:
+    signature, policy = author.sign(text.encode()), yard.policy()
+    yard.ledger.append(proposal(text, signature, verifier=yard.statements, policy=policy, now=now), now=now)
+    return Digest.sha256(text.encode())

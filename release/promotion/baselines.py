@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 from release.catalog.version import Version
 from release.ledger.kinds import ReleaseRegistered
-from release.ledger.state import State
+from release.ledger.state import State, base_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baselines:
     """The releases to compare with; None where there is none.
 
-    ``head`` is what the channel's machines have now. ``origin`` is where the content comes from: the
+    ``head`` is what the channel's machines have now; for a stream that is opened, what those have that
+    follow the newest stream. ``origin`` is where the content comes from: the
     release that a rebuild derives from, else what the source channel offered before this release.
     """
 
@@ -38,7 +39,11 @@ def baselines(state: State, release: ReleaseRegistered, channel: str, source: st
     origin = release.derives_from
     if origin is None and source is not None:
         origin = _before(state, release.version, source)
-    return Baselines(head=_before(state, release.version, channel), origin=origin)
+    head = _before(state, release.version, channel)
+    base = base_of(channel, state.streams)
+    if head is None and base is not None:
+        head = _before(state, release.version, base)
+    return Baselines(head=head, origin=origin)
 
 
 def _before(state: State, version: Version, channel: str) -> Version | None:

@@ -8,19 +8,26 @@ can say that it was none, and unlike a void request its author can mend it by sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from release.digests import Digest
 from release.errors import InputError
-from release.ledger.entries import CLOCK_SKEW
 from release.ledger.kinds import ReleaseRegistered
-from release.ledger.state import SignOffRecord, State
-from release.ledger.statements import RequestSubject
-from release.promotion.policy import Edge, Person, Policy
+from release.ledger.state import RequestRecord, SignOffRecord, State, StopRecord
+from release.ledger.statements import PolicySubject, PromotionSubject, Subject
+from release.promotion.governance import (
+    PolicyRequest,
+    ResumeRequest,
+    read_policy_request,
+    read_resume_request,
+)
+from release.promotion.policy import Edge, Policy, Terms
 from release.promotion.request import PromotionRequest, read_request
-from release.promotion.sign_off import SignOff, Verdict, read_sign_off
+from release.promotion.sign_off import SignOff, read_sign_off
+
+Request = PromotionRequest | PolicyRequest | ResumeRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +55,21 @@ class UnreadableCase:
     """A recorded request that this program cannot read: the gate stays closed, whatever was said to it."""
 
     digest: Digest
-    request: RequestSubject
+    subject: Subject
     """As much as the ledger knows of it."""
     signer: str
-    moved: bool
+    carried_out: bool
     reason: str
     """Why it cannot be read, one printable line."""
+
+    @property
+    def title(self) -> str:
+        """What is asked for, as far as that is known."""
+        if isinstance(self.subject, PromotionSubject):
+            return f"{self.subject.channel} to {self.subject.version}"
+        if isinstance(self.subject, PolicySubject):
+            return f"policy to {self.subject.proposed.hex[:12]}"
+        return f"lift stop {self.subject.stop.hex[:12]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +78,10 @@ class Case:
 
     digest: Digest
     """SHA-256 of the request's statement as it was signed."""
-    request: PromotionRequest
+    request: Request
+    subject: Subject
     signer: str
-    moved: bool
-    """Whether the request was carried out already."""
+    carried_out: bool
     sign_offs: tuple[GivenSignOff, ...]
     policy: Policy
     state: State
@@ -78,15 +94,48 @@ class Case:
             raise ValueError("a case needs a time with a time zone")
 
     @property
+    def title(self) -> str:
+        """What is asked for, in a few words."""
+        return self.request.title
+
+    @property
+    def terms(self) -> Terms | None:
+        """What it needs from people; None when the policy has no rules for it."""
+        raise NotImplementedError
+
+    @property
+    def interested(self) -> frozenset[str]:
+        """Keys of those whose go does not count: who asked, and the pipeline itself."""
+        return frozenset({self.request.requested_by, self.signer, *self.state.pipeline_keys})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromotionCase(Case):
+    """Shall a channel move?"""
+
+    request: PromotionRequest
+
+    @property
     def edge(self) -> Edge | None:
         """The rules of the channel asked for, None when there are none."""
         return self.policy.edge(self.request.channel)
+
+    @property
+    def terms(self) -> Terms | None:
+        """The channel's."""
+        return None if self.edge is None else self.edge.terms
 
     @property
     def release(self) -> ReleaseRegistered | None:
         """The release asked for, None unless it is registered with this very digest."""
         found = self.state.releases.get(self.request.version)
         return found if found is not None and found.release == self.request.release else None
+
+    @property
+    def opened(self) -> bool:
+        """Whether the channel is a stream that has a release already."""
+        edge = self.edge
+        return edge is not None and edge.streams is not None and self.request.channel in self.state.heads
 
     @property
     def interested(self) -> frozenset[str]:
@@ -97,33 +146,99 @@ class Case:
         return frozenset(keys)
 
 
-def open_case(state: State, request: Digest, policy: Policy, now: datetime) -> Case | UnreadableCase:
-    """Put a recorded request before the gate. Raises InputError when the ledger has no such request."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyCase(Case):
+    """Shall the policy change? ``proposed`` is None when it could not be read."""
+
+    request: PolicyRequest
+    proposed: Policy | None = None
+
+    @property
+    def terms(self) -> Terms | None:
+        """The governance quorum of the policy in force."""
+        return self.policy.governance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeCase(Case):
+    """Shall a stop be lifted?"""
+
+    request: ResumeRequest
+
+    @property
+    def terms(self) -> Terms | None:
+        """The resume quorum."""
+        return self.policy.emergency.resume
+
+    @property
+    def stop(self) -> StopRecord | None:
+        """The stop it is about."""
+        return self.state.stops.get(self.request.stop)
+
+    @property
+    def title(self) -> str:
+        """What is asked for, in a few words."""
+        return self.request.title if self.stop is None else f"lift: {self.stop.subject}"
+
+
+def open_case(
+    state: State,
+    request: Digest,
+    policy: Policy,
+    now: datetime,
+    proposed: Mapping[Digest, Policy] | None = None,
+) -> Case | UnreadableCase:
+    """Put a recorded request before the gate.
+
+    Args:
+        state: the ledger's.
+        request: its digest.
+        policy: the one in force.
+        now: aware, UTC.
+        proposed: policies that are asked for, by digest. One that is not there is never adopted.
+
+    Raises:
+        InputError: the ledger has no such request.
+    """
     record = state.requests.get(request)
     if record is None:
         raise InputError(f"request {request} is not in the ledger")
     try:
-        asked = read_request(record.statement, f"request {request}")
+        kind, asked, more = _open(record, proposed or {})
     except InputError as error:
         return UnreadableCase(
             digest=record.digest,
-            request=record.subject,
+            subject=record.subject,
             signer=record.signer,
-            moved=record.moved,
+            carried_out=record.carried_out,
             reason=_one_line(error.message),
         )
     read = tuple(_read(given) for given in record.sign_offs)
-    return Case(
+    return kind(
         digest=record.digest,
         request=asked,
+        subject=record.subject,
         signer=record.signer,
-        moved=record.moved,
+        carried_out=record.carried_out,
         sign_offs=tuple(one for one in read if isinstance(one, GivenSignOff)),
         unreadable=tuple(one for one in read if isinstance(one, UnreadableSignOff)),
         policy=policy,
         state=state,
         now=now,
+        **more,
     )
+
+
+def _open(
+    record: RequestRecord, proposed: Mapping[Digest, Policy]
+) -> tuple[Callable[..., Case], Request, dict[str, Policy | None]]:
+    where = f"request {record.digest}"
+    if isinstance(record.subject, PromotionSubject):
+        return PromotionCase, read_request(record.statement, where), {}
+    if isinstance(record.subject, PolicySubject):
+        asked = read_policy_request(record.statement, where)
+        return PolicyCase, asked, {"proposed": proposed.get(asked.proposed)}
+    return ResumeCase, read_resume_request(record.statement, where), {}
 
 
 def _read(given: SignOffRecord) -> GivenSignOff | UnreadableSignOff:
@@ -142,92 +257,3 @@ def _read(given: SignOffRecord) -> GivenSignOff | UnreadableSignOff:
 def _one_line(message: str) -> str:
     """What could not be read may name fields of any characters."""
     return "".join(one if one.isprintable() else "?" for one in message)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Voice:
-    """Where one person stands.
-
-    ``role`` is the one their go counts for. Without one ``silent_because`` says why it does not
-    count; both None means that they said nothing. ``veto`` is their standing no-go, or what may be one.
-    """
-
-    person: Person
-    veto: SignOff | UnreadableSignOff | None
-    role: str | None
-    silent_because: str | None
-
-
-def voices(case: Case) -> tuple[Voice, ...]:
-    """Where everybody in the policy stands. Sign-offs by others, or for other requests, are nothing.
-
-    The newest go of a person is the one that may count. A no-go stands, expired or not, until a go of
-    the same person that is both made and recorded later.
-    """
-    return tuple(_voice(case, person) for person in case.policy.people)
-
-
-def _voice(case: Case, person: Person) -> Voice:
-    theirs = [
-        given
-        for given in case.sign_offs
-        if given.signer in person.fingerprints and given.sign_off.request == case.digest
-    ]
-    gos = sorted(
-        (
-            given
-            for given in theirs
-            if given.sign_off.verdict is Verdict.GO
-            and given.sign_off.by == given.signer
-            and given.sign_off.at <= case.now + CLOCK_SKEW
-        ),
-        key=lambda given: (given.sign_off.at, given.sequence),
-    )
-    vetoes = _vetoes(case, person, theirs, gos)
-    if gos:
-        objection = _objection(case, person, gos[-1].sign_off)
-    else:
-        objection = "forged, or dated in the future" if any(_is_go(given) for given in theirs) else None
-    counts = bool(gos) and objection is None and not vetoes
-    return Voice(
-        person=person,
-        veto=vetoes[0] if vetoes else None,
-        role=gos[-1].sign_off.role if counts else None,
-        silent_because="said no-go" if vetoes else objection,
-    )
-
-
-def _vetoes(
-    case: Case, person: Person, theirs: Iterable[GivenSignOff], gos: Iterable[GivenSignOff]
-) -> list[SignOff | UnreadableSignOff]:
-    """Their no-gos, and what may be one, without those that a later go withdrew."""
-    against: list[tuple[SignOff | UnreadableSignOff, datetime, int]] = [
-        (given.sign_off, given.sign_off.at, given.sequence)
-        for given in theirs
-        if given.sign_off.verdict is Verdict.NO_GO
-    ]
-    against += [
-        (given, given.recorded, given.sequence)
-        for given in case.unreadable
-        if given.signer in person.fingerprints
-    ]
-    return [
-        said
-        for said, at, sequence in against
-        if not any(go.sign_off.at > at and go.sequence > sequence for go in gos)
-    ]
-
-
-def _is_go(given: GivenSignOff) -> bool:
-    return given.sign_off.verdict is Verdict.GO
-
-
-def _objection(case: Case, person: Person, go: SignOff) -> str | None:
-    if not case.interested.isdisjoint(person.fingerprints):
-        return "asked for it or built it"
-    if go.role not in person.roles:
-        return f"does not have the role {go.role}"
-    edge = case.edge
-    if edge is None or case.now >= min(go.expires_at, go.at + edge.sign_off_valid_for):
-        return "sign-off expired"
-    return None

@@ -1,30 +1,18 @@
 """The policy: which channels there are, who may feed which, who says yes, and how many must.
 
-A TOML file. Its digest is the SHA-256 of its bytes; requests name it, so a sign-off never counts
-under rules its author did not see. What the file does not allow is forbidden.
+Values only; ``release.promotion.policy_file`` reads them. What a policy does not allow is forbidden.
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, ValidationError
-
-from release.catalog.channel import Channel, Channels, PromotionKind
+from release.catalog.channel import Channel, Channels
 from release.digests import Digest
 from release.errors import InputError
-from release.ledger.fields import ChannelName, Fingerprint, Line, Word, describe, plain_fingerprint
-
-POLICY_LIMIT = 1 << 20
-"""Bytes of a policy file."""
-
-_YEAR_HOURS = 24 * 366
+from release.promotion.calendar import FreezeWindow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,16 +41,82 @@ class Quorum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a request of one kind needs from people.
+
+    ``quorum``: all of them must be met; empty only where the policy says ``open = true``. ``overrule``:
+    all of them must be met to set no-gos aside; empty means that only their authors can.
+    """
+
+    quorum: tuple[Quorum, ...]
+    overrule: tuple[Quorum, ...] = ()
+    sign_off_valid_for: timedelta = timedelta(hours=168)
+    request_valid_for: timedelta = timedelta(hours=336)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a release may not exceed; None asks for nothing. Facts: ``release.promotion.evidence_names``."""
+
+    image_growth_percent: int | None = None
+    """Of the raw image, or of the full payload, whichever grew more, since what the channel is at."""
+    boot_bytes: int | None = None
+    """What an update may write to ``/boot``."""
+    delta_percent: int | None = None
+    """What a machine of the channel downloads, of the full payload."""
+    downgrades: int | None = None
+    """Packages that may go down in version without a waiver."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRules:
+    """How long a stream is supported, in months, and how long still when the next one has been opened."""
+
+    support_months: int
+    overlap_months: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
     """What it takes to move one channel."""
 
     channel: Channel
-    quorum: tuple[Quorum, ...]
-    """All of them must be met. Empty only where the policy says ``open = true``."""
+    terms: Terms
     evidence: tuple[str, ...]
     """Names of checks that must have passed for the release. Unknown is not passed."""
-    sign_off_valid_for: timedelta
-    request_valid_for: timedelta
+    soak: timedelta = timedelta()
+    """How long the channel that it comes from must have offered it without a break."""
+    hurry: tuple[Quorum, ...] = ()
+    """Who must say go, besides ``terms.quorum``, to skip soak and freeze windows. Empty: nobody can."""
+    limits: Limits = Limits()
+    streams: StreamRules | None = None
+    """Set for a channel that has streams, and for its streams."""
+
+    @property
+    def quorum(self) -> tuple[Quorum, ...]:
+        """Who must say go."""
+        return self.terms.quorum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emergency:
+    """Who may stop at once, alone, and who lets it go on."""
+
+    stop: tuple[str, ...]
+    """Roles; each of their holders may stop."""
+    resume: Terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningRules:
+    """What signatures must hold."""
+
+    payload_signatures: int = 1
+    """Distinct trusted keys that must have signed every payload."""
+    release_lifetime: timedelta = timedelta(days=90)
+    """How long a release may be the newest: the keys that signed it must outlive that."""
+    head_valid_for: timedelta = timedelta(hours=24)
+    """How old the mirror's signed head may be before nobody believes it any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +127,25 @@ class Policy:
     product: str
     people: tuple[Person, ...]
     edges: tuple[Edge, ...]
+    governance: Terms = Terms(quorum=())
+    """What changing the policy takes. Without a quorum nobody can."""
+    emergency: Emergency = Emergency(stop=(), resume=Terms(quorum=()))
+    freezes: tuple[FreezeWindow, ...] = ()
+    waiver_roles: tuple[str, ...] = ()
+    """Whose holders may answer for what a check found. Empty: nobody."""
+    signing: SigningRules = SigningRules()
+    pipeline_keys: tuple[str, ...] = field(default=())
+    """The pipeline's OpenPGP primary keys from when the policy is adopted on; empty keeps them."""
 
     @property
     def channels(self) -> Channels:
-        """The channels in their order."""
+        """The channels in their order, without streams."""
         return Channels(tuple(edge.channel for edge in self.edges))
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Names of the channels that have streams."""
+        return tuple(edge.channel.name for edge in self.edges if edge.streams is not None)
 
     @property
     def fingerprints(self) -> frozenset[str]:
@@ -85,16 +153,30 @@ class Policy:
         return frozenset(key for person in self.people for key in person.fingerprints)
 
     def edge(self, channel: str) -> Edge | None:
-        """The rules of a channel; None means that nothing may go there."""
-        return next((edge for edge in self.edges if edge.channel.name == channel), None)
+        """The rules of a channel, or of a stream of one; None means that nothing may be asked to go there.
+
+        That is so for a channel with streams, too: it follows the newest of them.
+        """
+        for edge in self.edges:
+            name = edge.channel.name
+            if name == channel:
+                return edge if edge.streams is None else None
+            if edge.streams is not None and channel.startswith(f"{name}-"):
+                return replace(edge, channel=replace(edge.channel, name=channel))
+        return None
 
     def get(self, channel: str) -> Edge:
         """The rules of a channel. Raises InputError when there are none."""
         edge = self.edge(channel)
-        if edge is None:
-            known = ", ".join(edge.channel.name for edge in self.edges)
-            raise InputError(f"channel {channel!r} is not in the policy; there are: {known}")
-        return edge
+        if edge is not None:
+            return edge
+        if channel in self.streams:
+            raise InputError(
+                f"channel {channel!r} follows the newest of its streams",
+                hint=f"ask for a stream, for example {channel}-2024; one that is not there yet is opened",
+            )
+        known = ", ".join(edge.channel.name for edge in self.edges)
+        raise InputError(f"channel {channel!r} is not in the policy; there are: {known}")
 
     def person(self, fingerprint: str) -> Person | None:
         """Whose key this is, None when it is nobody's."""
@@ -103,135 +185,3 @@ class Policy:
     def holders(self, role: str) -> tuple[Person, ...]:
         """The people of a role."""
         return tuple(person for person in self.people if role in person.roles)
-
-
-def _grouped_fingerprint(value: object) -> object:
-    return plain_fingerprint(value) if isinstance(value, str) else value
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Person(_Model):
-    name: Line
-    fingerprints: Annotated[
-        tuple[Annotated[Fingerprint, BeforeValidator(_grouped_fingerprint)], ...], Field(min_length=1)
-    ]
-    roles: Annotated[tuple[Word, ...], Field(min_length=1)]
-
-
-class _Quorum(_Model):
-    role: Word
-    count: Annotated[StrictInt, Field(ge=1)] | None = None
-    share: Annotated[Decimal, Field(ge=0, lt=1)] | None = None
-
-
-_Hours = Annotated[StrictInt, Field(ge=1, le=_YEAR_HOURS)]
-
-
-class _Channel(_Model):
-    name: ChannelName
-    feeds_from: tuple[ChannelName, ...] = ()
-    kind: PromotionKind = PromotionKind.SAME_BITS
-    open: StrictBool = False
-    quorum: tuple[_Quorum, ...] = ()
-    evidence: tuple[Word, ...] = ("payload-proven",)
-    sign_off_valid_for: _Hours = 168
-    request_valid_for: _Hours = 336
-
-    def edge(self) -> Edge:
-        return Edge(
-            channel=Channel(self.name, self.feeds_from, self.kind),
-            quorum=tuple(Quorum(role=q.role, count=q.count, share=q.share) for q in self.quorum),
-            evidence=self.evidence,
-            sign_off_valid_for=timedelta(hours=self.sign_off_valid_for),
-            request_valid_for=timedelta(hours=self.request_valid_for),
-        )
-
-
-class _File(_Model):
-    product: Line
-    people: tuple[_Person, ...] = ()
-    channels: Annotated[tuple[_Channel, ...], Field(min_length=1)]
-
-
-def read_policy(data: bytes, where: str = "policy") -> Policy:
-    """Read a policy file.
-
-    Args:
-        data: the TOML file's bytes, UTF-8.
-        where: what is being read, for messages.
-
-    Raises:
-        InputError: names the TOML path of the first thing that is wrong: form, unknown channel or
-            role, a quorum nobody can meet, a channel without one that does not say ``open = true``.
-    """
-    if len(data) > POLICY_LIMIT:
-        raise InputError(f"{where}: expected at most {POLICY_LIMIT} bytes, found {len(data)}")
-    try:
-        fields = tomllib.loads(data.decode(), parse_float=Decimal)
-        file = _File.model_validate(fields)
-    except ValidationError as error:
-        raise InputError(f"{where}: {describe(error)}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not TOML: {error}") from error
-    policy = Policy(
-        digest=Digest.sha256(data),
-        product=file.product,
-        people=tuple(
-            Person(name=person.name, fingerprints=person.fingerprints, roles=person.roles)
-            for person in file.people
-        ),
-        edges=tuple(channel.edge() for channel in file.channels),
-    )
-    _check_people(policy, where)
-    for index, channel in enumerate(file.channels):
-        _check_channel(policy, channel, f"{where}: channels.{index} ({channel.name})")
-    try:
-        policy.channels  # noqa: B018  Channels checks names, order and feeders
-    except InputError as error:
-        raise InputError(f"{where}: channels: {error.message}") from error
-    return policy
-
-
-def _check_people(policy: Policy, where: str) -> None:
-    names = [person.name for person in policy.people]
-    keys = [key for person in policy.people for key in person.fingerprints]
-    for what, values in (("name", names), ("fingerprint", keys)):
-        twice = _repeated(values)
-        if twice:
-            raise InputError(
-                f"{where}: people: {what} {twice[0]!r} appears twice",
-                hint="list every person once, with all fingerprints",
-            )
-
-
-def _repeated(values: Iterable[str]) -> list[str]:
-    return [value for value, count in Counter(values).items() if count > 1]
-
-
-def _check_channel(policy: Policy, channel: _Channel, where: str) -> None:
-    if bool(channel.quorum) == channel.open:
-        found = "both" if channel.open else "neither"
-        raise InputError(
-            f"{where}: expected either a quorum or open = true, found {found}",
-            hint="open = true lets releases in without anybody's sign-off",
-        )
-    twice = _repeated(quorum.role for quorum in channel.quorum)
-    if twice:
-        raise InputError(f"{where}.quorum: role {twice[0]!r} appears twice")
-    for index, quorum in enumerate(channel.quorum):
-        _check_quorum(policy, quorum, f"{where}.quorum.{index}")
-
-
-def _check_quorum(policy: Policy, quorum: _Quorum, where: str) -> None:
-    if (quorum.count is None) == (quorum.share is None):
-        raise InputError(f"{where}: expected either count or share")
-    holders = len(policy.holders(quorum.role))
-    if holders == 0:
-        raise InputError(f"{where}.role: nobody has the role {quorum.role!r}")
-    if quorum.count is not None and quorum.count > holders:
-        raise InputError(
-            f"{where}.count: asks for {quorum.count} of role {quorum.role!r}, which only {holders} have"
-        )

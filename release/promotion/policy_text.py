@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 
 from release.catalog.channel import DEFAULT_CHANNELS, Channel, Channels, PromotionKind
-from release.promotion.policy import Person, read_policy
+from release.promotion.policy import Person
+from release.promotion.policy_file import read_policy
 
 _HEAD = """\
 # Who decides what is released, and how. The ledger names this file by the SHA-256 of its bytes:

@@ -19,7 +19,11 @@ class Verdict(StrEnum):
 
     GO = "go"
     NO_GO = "no-go"
-    """A veto, until the same person says go later."""
+    """A veto, until its author takes it back or says go later, or enough people overrule it."""
+    WITHDRAW = "withdraw"
+    """Takes back whatever the same person said before."""
+    OVERRULE = "overrule"
+    """Sets aside every no-go recorded before it, together with others of the overrule quorum."""
 
 
 @with_config(extra="forbid")

@@ -7,18 +7,17 @@ from enum import StrEnum
 
 from release.canonical import Json
 from release.ledger.fields import format_time
+from release.ledger.statements import PolicySubject, PromotionSubject, ResumeSubject, Subject
 from release.promotion.case import Case, UnreadableCase
-from release.promotion.decide import Decision, RuleResult, decide
+from release.promotion.decide import Decision, decide
 from release.promotion.request import PromotionRequest
-
-_FINAL = frozenset({"readable", "policy", "requester", "unmoved", "upwards"})
-"""Rules that, once unmet, no later entry can meet for the same request."""
+from release.promotion.rule import RuleResult
 
 
 class Phase(StrEnum):
     """What to expect of a request."""
 
-    MOVED = "moved"
+    CARRIED_OUT = "carried-out"
     READY = "ready"
     WAITING = "waiting"
     VOID = "void"
@@ -36,9 +35,8 @@ class RequestStatus:
     @property
     def summary(self) -> str:
         """One line."""
-        request = self.case.request
-        asked = f"{request.channel} to {request.version}: {self.phase}"
-        if self.phase in {Phase.MOVED, Phase.READY}:
+        asked = f"{self.case.title}: {self.phase}"
+        if self.phase in {Phase.CARRIED_OUT, Phase.READY}:
             return asked
         return f"{asked}; " + "; ".join(describe(rule) for rule in self.decision.unmet)
 
@@ -47,17 +45,41 @@ class RequestStatus:
 
         What only a readable request says is null of one that cannot be read.
         """
-        request = self.case.request
+        request = self.case.request if isinstance(self.case, Case) else None
         return {
             "request": str(self.case.digest),
-            "channel": request.channel,
-            "version": str(request.version),
-            "release": str(request.release),
-            **_asked_json(request if isinstance(request, PromotionRequest) else None),
+            "title": self.case.title,
+            **_subject_json(self.case.subject),
+            "from_channel": request.from_channel if isinstance(request, PromotionRequest) else None,
+            "hurry": [*request.hurry] if isinstance(request, PromotionRequest) else [],
+            "requested_by": request.requested_by if request else None,
+            "requested_at": format_time(request.requested_at) if request else None,
+            "expires_at": format_time(request.expires_at) if request else None,
+            "reason": request.reason if request else None,
             "phase": self.phase.value,
             "allowed": self.decision.allowed,
             "rules": [_rule_json(rule) for rule in self.decision.rules],
         }
+
+
+_KINDS: dict[type[Subject], str] = {
+    PromotionSubject: "promotion",
+    PolicySubject: "policy",
+    ResumeSubject: "resume",
+}
+
+
+def _subject_json(subject: Subject) -> dict[str, Json]:
+    """What is asked for; null where another kind of request has it."""
+    promotion = subject if isinstance(subject, PromotionSubject) else None
+    return {
+        "kind": _KINDS[type(subject)],
+        "channel": promotion.channel if promotion else None,
+        "version": str(promotion.version) if promotion else None,
+        "release": str(promotion.release) if promotion else None,
+        "proposed": str(subject.proposed) if isinstance(subject, PolicySubject) else None,
+        "stop": str(subject.stop) if isinstance(subject, ResumeSubject) else None,
+    }
 
 
 def describe(rule: RuleResult) -> str:
@@ -73,24 +95,11 @@ def status(case: Case | UnreadableCase) -> RequestStatus:
 
 
 def _phase(case: Case | UnreadableCase, decision: Decision) -> Phase:
-    if case.moved:
-        return Phase.MOVED
+    if case.carried_out:
+        return Phase.CARRIED_OUT
     if decision.allowed:
         return Phase.READY
-    expired = isinstance(case, Case) and case.now >= case.request.expires_at
-    return Phase.VOID if expired or any(rule.name in _FINAL for rule in decision.unmet) else Phase.WAITING
-
-
-def _asked_json(request: PromotionRequest | None) -> dict[str, Json]:
-    if request is None:
-        return dict.fromkeys(("from_channel", "requested_by", "requested_at", "expires_at", "reason"))
-    return {
-        "from_channel": request.from_channel,
-        "requested_by": request.requested_by,
-        "requested_at": format_time(request.requested_at),
-        "expires_at": format_time(request.expires_at),
-        "reason": request.reason,
-    }
+    return Phase.VOID if any(rule.final for rule in decision.unmet) else Phase.WAITING
 
 
 def _rule_json(rule: RuleResult) -> dict[str, Json]:

@@ -19,8 +19,9 @@ from release.ledger.fold import Trust
 from release.ledger.kinds import EvidenceFound, Genesis, ReleaseRegistered
 from release.mirror.directory import DirectoryStore
 from release.process import run
-from release.promotion import proposals
-from release.promotion.policy import Person, Policy, read_policy
+from release.promotion import proposals, proposals_people
+from release.promotion.policy import Person, Policy
+from release.promotion.policy_file import read_policy
 from release.promotion.policy_text import default_policy_text
 from release.promotion.proposals import GateClosedError
 from release.promotion.request import new_request
@@ -85,7 +86,7 @@ class Team:
         text = made.statement()
         signature = self.key(fingerprint).sign(text.encode())
         self.ledger.append(
-            proposals.request(text, signature, verifier=self.verifier, policy=self.policy, now=now),
+            proposals_people.request(text, signature, verifier=self.verifier, policy=self.policy, now=now),
             now=now,
         )
         return made.digest
@@ -101,11 +102,13 @@ class Team:
             valid_for=timedelta(days=1),
         ).statement()
         signature = self.key(fingerprint).sign(text.encode())
-        proposal = proposals.sign_off(text, signature, verifier=self.verifier, policy=self.policy, now=now)
+        proposal = proposals_people.sign_off(
+            text, signature, verifier=self.verifier, policy=self.policy, now=now
+        )
         self.ledger.append(proposal, now=now)
 
     def move(self, request: Digest) -> None:
-        self.ledger.append(proposals.move(request, policy=self.policy, now=utc_now()), now=utc_now())
+        self.ledger.append(proposals.carry_out(request, policy=self.policy, now=utc_now()), now=utc_now())
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from release.ledger.state import State
 from release.ledger.statements import (
     REQUEST,
     SIGN_OFF,
+    PromotionSubject,
     request_subject,
     statement_digest,
     write_statement,
@@ -147,6 +148,7 @@ def given(text: str, key: FakeKey = ALICE) -> SignOffGiven:
 
 def moved(text: str, generation: int = 1, from_version: str | None = None, **changes: object) -> PointerMoved:
     subject = request_subject(text, "test")
+    assert isinstance(subject, PromotionSubject)
     fields: dict[str, object] = {
         "channel": subject.channel,
         "version": subject.version,

@@ -51,7 +51,7 @@ def test_a_move_makes_a_head_and_closes_the_request() -> None:
     assert (head.since, head.request) == (NOW, statement_digest(ASKED))
     assert state.history == (head,)
     assert state.open_requests() == ()
-    assert state.requests[statement_digest(ASKED)].moved
+    assert state.requests[statement_digest(ASKED)].carried_out
 
 
 def test_history_from_before_the_ledger_makes_heads_without_requests() -> None:

@@ -12,10 +12,11 @@ from release.ledger.fold import Trust
 from release.ledger.kinds import Content, EvidenceFound, Genesis, ReleaseRegistered, RequestMade, SignOffGiven
 from release.ledger.state import State
 from release.ledger.statements import REQUEST, SIGN_OFF, read_statement, statement_digest, write_statement
-from release.promotion import proposals
-from release.promotion.case import Case, UnreadableCase, open_case
+from release.promotion import proposals, proposals_people
+from release.promotion.case import Case, PromotionCase, UnreadableCase, open_case
 from release.promotion.decide import Decision, decide
-from release.promotion.policy import Policy, read_policy
+from release.promotion.policy import Policy
+from release.promotion.policy_file import read_policy
 from release.promotion.request import PromotionRequest, new_request
 from release.promotion.sign_off import SignOff, Verdict, new_sign_off
 from release.promotion.status import RequestStatus, status
@@ -139,7 +140,7 @@ class Scene:
         return asked.digest
 
     def record_request(self, text: str, key: FakeKey) -> None:
-        proposal = proposals.request(
+        proposal = proposals_people.request(
             text, key.sign(text.encode()), verifier=self.keys, policy=self.policy, now=self.now
         )
         self.ledger.append(proposal, now=self.now)
@@ -174,14 +175,18 @@ class Scene:
         self.ledger.append(self.sign_off_proposal(text, key.sign(text.encode())), now=self.now)
 
     def sign_off_proposal(self, text: str, signature: str) -> Proposal:
-        return proposals.sign_off(text, signature, verifier=self.keys, policy=self.policy, now=self.now)
+        return proposals_people.sign_off(
+            text, signature, verifier=self.keys, policy=self.policy, now=self.now
+        )
 
     def move(self, request: Digest) -> State:
-        return self.ledger.append(proposals.move(request, policy=self.policy, now=self.tick()), now=self.now)
+        return self.ledger.append(
+            proposals.carry_out(request, policy=self.policy, now=self.tick()), now=self.now
+        )
 
-    def case(self, request: Digest, now: datetime | None = None) -> Case:
+    def case(self, request: Digest, now: datetime | None = None) -> PromotionCase:
         case = self.open_case(request, now)
-        assert isinstance(case, Case)
+        assert isinstance(case, PromotionCase)
         return case
 
     def open_case(self, request: Digest, now: datetime | None = None) -> Case | UnreadableCase:

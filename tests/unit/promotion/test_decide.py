@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,10 +16,12 @@ from release.errors import InputError
 from release.ledger.kinds import RequestMade
 from release.ledger.statements import statement_digest
 from release.promotion import decide as gate
-from release.promotion.case import GivenSignOff, open_case
-from release.promotion.decide import RULES, decide
-from release.promotion.policy import read_policy
+from release.promotion.case import GivenSignOff, PromotionCase, open_case
+from release.promotion.decide import PROMOTION_RULES, decide
+from release.promotion.policy import Edge
+from release.promotion.policy_file import read_policy
 from release.promotion.proposals import GateClosedError
+from release.promotion.rule import RuleResult
 from tests.unit.ledger.fakes import HOUR, NOW, PIPELINE, digest_of
 from tests.unit.promotion.scene import (
     ALICE,
@@ -204,7 +207,11 @@ def test_a_rule_that_says_nothing_says_no(scene: Scene, monkeypatch: pytest.Monk
     scene.sign_off(asked, ALICE)
     scene.sign_off(asked, BOB)
     assert scene.decide(asked).allowed
-    monkeypatch.setattr(gate, "RULES", (*RULES, lambda _case, _edge: iter(())))
+
+    def silent(_case: PromotionCase, _edge: Edge) -> Iterator[RuleResult]:
+        return iter(())
+
+    monkeypatch.setattr(gate, "PROMOTION_RULES", (*PROMOTION_RULES, silent))
     assert not scene.decide(asked).allowed
 
 

@@ -10,7 +10,8 @@ import pytest
 from release.catalog.channel import DEFAULT_CHANNELS, Channel, Channels, PromotionKind
 from release.digests import Digest
 from release.errors import InputError
-from release.promotion.policy import POLICY_LIMIT, Person, Quorum, read_policy
+from release.promotion.policy import Person, Quorum
+from release.promotion.policy_file import POLICY_LIMIT, read_policy
 from release.promotion.policy_text import default_policy_text
 from tests.unit.promotion.scene import ALICE, ALICE_SECOND, BOB, ERIN, MALLORY, POLICY_TEXT
 
@@ -31,8 +32,8 @@ def test_a_policy_is_read_as_it_is_written() -> None:
     assert alpha.quorum == ()
     assert beta.quorum == (Quorum(role="maintainer", count=2),)
     assert beta.evidence == ("payload-proven",)
-    assert beta.sign_off_valid_for == timedelta(days=7)
-    assert beta.request_valid_for == timedelta(days=14)
+    assert beta.terms.sign_off_valid_for == timedelta(days=7)
+    assert beta.terms.request_valid_for == timedelta(days=14)
     assert stable.quorum[0] == Quorum(role="maintainer", share=Decimal("0.5"))
 
 

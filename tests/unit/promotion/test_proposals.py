@@ -14,8 +14,8 @@ from release.digests import Digest
 from release.errors import InputError, NotVerifiedError, RefusedError
 from release.ledger.chain import Ledger, LedgerWriter
 from release.ledger.kinds import EvidenceFound
-from release.promotion import proposals
-from release.promotion.policy import read_policy
+from release.promotion import proposals, proposals_people
+from release.promotion.policy_file import read_policy
 from release.promotion.proposals import GateClosedError
 from release.promotion.request import new_request, read_request
 from release.promotion.sign_off import read_sign_off
@@ -68,7 +68,7 @@ def test_one_of_four_moves_nothing_and_is_told_why(scene: Scene) -> None:
     with pytest.raises(GateClosedError) as caught:
         scene.move(asked)
     assert str(caught.value) == (
-        "not promoted: beta to 2.0.0: waiting; quorum maintainer: missing 1 more go of role maintainer"
+        "not carried out: beta to 2.0.0: waiting; quorum maintainer: missing 1 more go of role maintainer"
         " (can be given by Bob, Carol)"
     )
     assert [rule.name for rule in caught.value.decision.unmet] == ["quorum maintainer"]
@@ -131,7 +131,7 @@ def test_a_tampered_request_is_not_recorded(scene: Scene) -> None:
     text = scene.asked("2.0.0", "beta").statement()
     proposal = text.replace("2.0.0", "2.0.1")
     with pytest.raises(NotVerifiedError):
-        proposals.request(
+        proposals_people.request(
             proposal, DORA.sign(text.encode()), verifier=scene.keys, policy=scene.policy, now=scene.now
         )
 
@@ -243,7 +243,7 @@ def test_a_sign_off_after_the_move_is_not_recorded(scene: Scene) -> None:
 def test_a_veto_that_arrives_first_stops_the_move(scene: Scene) -> None:
     """The gate decides on the state that the move would follow, not on the one it began with."""
     asked = ready(scene)
-    gate = proposals.move(asked, policy=scene.policy, now=scene.tick())
+    gate = proposals.carry_out(asked, policy=scene.policy, now=scene.tick())
     tries: list[object] = []
 
     def propose(state: object) -> object:
@@ -274,7 +274,7 @@ def test_two_pipelines_move_once(scene: Scene) -> None:
         now = scene.now + timedelta(seconds=offset)
         barrier.wait()
         try:
-            state = ledger.append(proposals.move(request, policy=scene.policy, now=now), now=now)
+            state = ledger.append(proposals.carry_out(request, policy=scene.policy, now=now), now=now)
             outcomes.append(f"moved {state.generation('beta')}")
         except GateClosedError as error:
             outcomes.append("void" if "unmoved" in error.message else error.message)

@@ -25,8 +25,8 @@ def test_a_request_waits_then_is_ready_then_moved(scene: Scene) -> None:
     assert scene.status(asked).phase is Phase.READY
     assert scene.status(asked).summary == "beta to 2.0.0: ready"
     scene.move(asked)
-    assert scene.status(asked).phase is Phase.MOVED
-    assert scene.status(asked).summary == "beta to 2.0.0: moved"
+    assert scene.status(asked).phase is Phase.CARRIED_OUT
+    assert scene.status(asked).summary == "beta to 2.0.0: carried-out"
 
 
 def test_what_expired_is_void(scene: Scene) -> None:

@@ -1,0 +1,155 @@
+"""What no policy may be: one that nobody could ever meet, or that says two things at once. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+
+from release.errors import InputError
+from release.promotion.policy import Edge, Person, Policy, Quorum, Terms
+
+_HALF = Decimal("0.5")
+
+
+def default_governance(people: Sequence[Person], edges: Sequence[Edge]) -> Terms:
+    """What changing a policy takes that does not say: more than half of every role that moves a channel."""
+    held = {role for person in people for role in person.roles}
+    asked = dict.fromkeys(quorum.role for edge in edges for quorum in edge.quorum)
+    return Terms(quorum=tuple(Quorum(role=role, share=_HALF) for role in asked if role in held))
+
+
+def check_policy(policy: Policy, is_open: Sequence[bool], where: str) -> None:
+    """Refuse what could not work: ``is_open`` says of each edge whether it asks for nobody's go.
+
+    Raises InputError that names the place and the fault.
+    """
+    _check_people(policy, where)
+    for index, (edge, free) in enumerate(zip(policy.edges, is_open, strict=True)):
+        _check_edge(policy, edge, f"{where}: channels.{index} ({edge.channel.name})", is_open=free)
+    _check_terms(policy, policy.governance, f"{where}: governance")
+    _check_terms(policy, policy.emergency.resume, f"{where}: emergency")
+    _check_roles(policy, policy.emergency.stop, f"{where}: emergency.stop")
+    _check_roles(policy, policy.waiver_roles, f"{where}: waivers.roles")
+    _check_keys(policy, where)
+    try:
+        policy.channels  # noqa: B018  Channels checks names, order and feeders
+    except InputError as error:
+        raise InputError(f"{where}: channels: {error.message}") from error
+    _check_freezes(policy, where)
+
+
+def _check_people(policy: Policy, where: str) -> None:
+    names = [person.name for person in policy.people]
+    keys = [key for person in policy.people for key in person.fingerprints]
+    for what, values in (("name", names), ("fingerprint", keys)):
+        twice = _repeated(values)
+        if twice:
+            raise InputError(
+                f"{where}: people: {what} {twice[0]!r} appears twice",
+                hint="list every person once, with all fingerprints",
+            )
+
+
+def _repeated(values: Iterable[str]) -> list[str]:
+    return [value for value, count in Counter(values).items() if count > 1]
+
+
+def _check_keys(policy: Policy, where: str) -> None:
+    both = policy.fingerprints.intersection(policy.pipeline_keys)
+    if both:
+        raise InputError(
+            f"{where}: pipeline.fingerprints: {', '.join(sorted(both))} is a person's key",
+            hint="the pipeline has a key of its own, which counts as nobody's go",
+        )
+
+
+def _check_edge(policy: Policy, edge: Edge, where: str, *, is_open: bool) -> None:
+    if bool(edge.quorum) == is_open:
+        found = "both" if is_open else "neither"
+        raise InputError(
+            f"{where}: expected either a quorum or open = true, found {found}",
+            hint="open = true lets releases in without anybody's sign-off",
+        )
+    _check_terms(policy, edge.terms, where)
+    _check_quorums(policy, edge.hurry, f"{where}.hurry")
+    if edge.hurry and not _is_higher(policy, edge.hurry, edge.quorum):
+        raise InputError(
+            f"{where}.hurry: expected a higher quorum than the channel's own",
+            hint="skipping soak and freeze windows takes more people, or people of another role as well",
+        )
+    if edge.streams is not None and edge.streams.overlap_months >= edge.streams.support_months:
+        raise InputError(f"{where}.streams: expected an overlap shorter than the support")
+
+
+def _is_higher(policy: Policy, higher: Sequence[Quorum], base: Sequence[Quorum]) -> bool:
+    """Whether meeting ``higher`` besides ``base`` takes more than meeting ``base``."""
+    return any(
+        _needed(policy, quorum)
+        > max((_needed(policy, one) for one in base if one.role == quorum.role), default=0)
+        for quorum in higher
+    )
+
+
+def _needed(policy: Policy, quorum: Quorum) -> int:
+    return quorum.needed(len(policy.holders(quorum.role)))
+
+
+def _check_terms(policy: Policy, terms: Terms, where: str) -> None:
+    _check_quorums(policy, terms.quorum, f"{where}.quorum")
+    _check_quorums(policy, terms.overrule, f"{where}.overrule")
+
+
+def _check_quorums(policy: Policy, quorums: Sequence[Quorum], where: str) -> None:
+    twice = _repeated(quorum.role for quorum in quorums)
+    if twice:
+        raise InputError(f"{where}: role {twice[0]!r} appears twice")
+    for index, quorum in enumerate(quorums):
+        _check_quorum(policy, quorum, f"{where}.{index}")
+
+
+def _check_quorum(policy: Policy, quorum: Quorum, where: str) -> None:
+    if (quorum.count is None) == (quorum.share is None):
+        raise InputError(f"{where}: expected either count or share")
+    holders = len(policy.holders(quorum.role))
+    if holders == 0:
+        raise InputError(f"{where}.role: nobody has the role {quorum.role!r}")
+    if quorum.count is not None and quorum.count > holders:
+        raise InputError(
+            f"{where}.count: asks for {quorum.count} of role {quorum.role!r}, which only {holders} have"
+        )
+
+
+def _check_roles(policy: Policy, roles: Iterable[str], where: str) -> None:
+    for role in roles:
+        if not policy.holders(role):
+            raise InputError(f"{where}: nobody has the role {role!r}")
+
+
+def _check_freezes(policy: Policy, where: str) -> None:
+    known = {edge.channel.name for edge in policy.edges}
+    for freeze in policy.freezes:
+        unknown = [name for name in freeze.channels if not _is_known(policy, known, name)]
+        if unknown:
+            raise InputError(
+                f"{where}: freezes: {freeze.name!r} names unknown channels: {', '.join(unknown)}"
+            )
+
+
+def _is_known(policy: Policy, known: set[str], name: str) -> bool:
+    return name in known or any(name.startswith(f"{base}-") for base in policy.streams)
+
+
+def lockouts(old: Policy, new: Policy) -> Iterator[str]:
+    """What adopting ``new`` would make impossible for ever; nothing when it can be changed again.
+
+    ``read_policy`` has refused quorums above the number of holders, and roles without holders, already.
+    """
+    if new.product != old.product:
+        yield f"it is for {new.product!r}, not for {old.product!r}"
+    if not new.governance.quorum:
+        yield "nobody could change it again: it has no governance quorum, and no role moves a channel"
+    if not new.emergency.resume.quorum:
+        yield "nobody could lift a stop under it"
+    if not new.emergency.stop:
+        yield "nobody could stop anything under it"
