@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -24,6 +25,8 @@ from pydantic_settings import (
 from release.catalog.naming import NamingScheme
 from release.errors import InputError, storage_errors
 
+_SECRET = re.compile(r"(pin-value)[^&'\"\s]*", re.IGNORECASE)
+
 
 def _full_fingerprint(text: str) -> str:
     if not re.fullmatch(r"[0-9A-F]{40}", text):
@@ -31,7 +34,26 @@ def _full_fingerprint(text: str) -> str:
     return text
 
 
+def _key_uri(text: str) -> str:
+    if "pin-value" in unquote(text).lower():
+        raise ValueError("pin-value is refused, as settings hold no secrets; use secret=NAME or pin-source=")
+    return text
+
+
+def _signer(text: str) -> str:
+    scheme, colon, rest = text.partition(":")
+    if not colon:
+        return _full_fingerprint(text)
+    if scheme != "gnupg":
+        raise ValueError("expected a full OpenPGP fingerprint, or gnupg:FINGERPRINT?home=/path")
+    _full_fingerprint(rest.partition("?")[0])
+    return _key_uri(text)
+
+
 Fingerprint = Annotated[str, AfterValidator(_full_fingerprint)]
+KeyUriText = Annotated[str, AfterValidator(_key_uri)]
+"""Read by ``release.signing`` when the key is used; see ``docs/keys.md``."""
+Signer = Annotated[str, AfterValidator(_signer)]
 
 
 class _Section(BaseModel):
@@ -60,7 +82,7 @@ class PayloadSettings(_Section):
     """How payloads are made and signed."""
 
     profile: str = "flatcar"
-    signers: tuple[str, ...] = ()
+    signers: tuple[KeyUriText, ...] = ()
     """Private keys as URIs, in slot order; the last one is what today's clients check (version 2)."""
     keys: tuple[Path, ...] = ()
     """Their public halves (SPKI PEM), in the same order. A signature must verify with its own."""
@@ -71,13 +93,27 @@ class PayloadSettings(_Section):
     """A delta is shipped if it is at most this part of the full payload; a larger one does not pay."""
 
 
+class ChannelSettings(_Section):
+    """The payload keys of one channel, and of its streams, where they are not those of everybody."""
+
+    production: bool = False
+    """Refuse payload keys in files (``file:``), and ``openpgp.secret_keys``."""
+    allow_file_keys: bool = False
+    """Allow them all the same."""
+    signers: tuple[KeyUriText, ...] | None = None
+    """In the place of ``payload.signers``."""
+    keys: tuple[Path, ...] | None = None
+    """In the place of ``payload.keys``. What is promoted to this channel must verify with these."""
+
+
 class OpenPgpSettings(_Section):
     """The pipeline's own OpenPGP key: signs files, ``release.json`` and ledger entries."""
 
     pipeline: tuple[Fingerprint, ...] = ()
     """Primary keys that are the pipeline's. Empty means that nothing published is believed."""
-    signer: Fingerprint | None = None
-    """The key, or subkey, that signs here. None on machines that only read, or where people sign."""
+    signer: Signer | None = None
+    """The key, or subkey, that signs here, or ``gnupg:FINGERPRINT?home=/path``, which names its home, too.
+    None on machines that only read, or where people sign."""
     home: Path | None = None
     """A GnuPG home that holds the secret key. None: ``secret_keys`` in a short-lived home."""
     secret_keys: tuple[Path, ...] = ()
@@ -101,7 +137,11 @@ class Settings(BaseSettings):
     """Everything a product decides about its pipeline that is not a secret and not policy."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="HUMPYARD_", env_nested_delimiter="__"
+        frozen=True,
+        extra="forbid",
+        env_prefix="HUMPYARD_",
+        env_nested_delimiter="__",
+        hide_input_in_errors=True,  # somebody may have put a secret there
     )
 
     product: str = Field(min_length=1, max_length=100)
@@ -116,6 +156,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     image: ImageSettings = ImageSettings()
     payload: PayloadSettings = PayloadSettings()
+    channels: dict[str, ChannelSettings] = Field(default_factory=dict)
     openpgp: OpenPgpSettings = OpenPgpSettings()
     pages: PagesSettings = PagesSettings()
     naming: NamingScheme = NamingScheme()
@@ -164,4 +205,5 @@ def _faults(error: ValidationError) -> str:
 def _fault(detail: Mapping[str, object]) -> str:
     location = detail["loc"]
     where = ".".join(str(part) for part in location) if isinstance(location, tuple) else str(location)
-    return f"{where or 'settings'}: {detail['msg']} (found {detail['input']!r})"
+    found = _SECRET.sub(r"\1(not shown)", repr(detail["input"]))
+    return f"{where or 'settings'}: {detail['msg']} (found {found})"

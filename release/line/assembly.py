@@ -63,7 +63,8 @@ def assemble(yard: Yard, space: Workspace, facts: ReleaseFacts, parts: Sequence[
         InputError: a file changed since it was verified, or software is in a board in two versions.
         NotVerifiedError: a payload was not proven.
     """
-    inputs = [_board_inputs(yard, space.board(part.image_set.board), part) for part in parts]
+    keys = yard.payload_for(facts.channel).keys
+    inputs = [_board_inputs(yard, keys, space.board(part.image_set.board), part) for part in parts]
     boards = sorted((describe_board(one) for one in inputs), key=lambda board: board.board)
     release = Release(
         product=yard.product,
@@ -79,7 +80,7 @@ def assemble(yard: Yard, space: Workspace, facts: ReleaseFacts, parts: Sequence[
     return release
 
 
-def _board_inputs(yard: Yard, space: BoardSpace, part: BoardPart) -> BoardInputs:
+def _board_inputs(yard: Yard, keys: Sequence[PayloadKey], space: BoardSpace, part: BoardPart) -> BoardInputs:
     image_set = part.image_set
     return BoardInputs(
         board=image_set.board,
@@ -92,7 +93,7 @@ def _board_inputs(yard: Yard, space: BoardSpace, part: BoardPart) -> BoardInputs
             for name, artifact in part.artifacts.items()
         ),
         payloads=tuple(
-            BuiltPayload(path=space.payload(plan.name), record=_record(yard.payload.keys, space, plan))
+            BuiltPayload(path=space.payload(plan.name), record=_record(keys, space, plan))
             for plan in part.payloads
         ),
     )

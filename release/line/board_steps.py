@@ -27,21 +27,18 @@ from release.signing.payload_signature import sign_payload
 class BoardSteps:
     """Verify, unpack, fetch, build, sign, verify, prove: for one board.
 
-    ``deltas_from`` are the released versions, in order, that get a delta if it pays.
+    ``deltas_from`` are the released versions, in order, that get a delta if it pays. ``tools`` are those
+    of the channel that the candidate is built for.
     """
 
     inputs: BoardSources
+    tools: PayloadTools
     deltas_from: tuple[Version, ...]
 
     @property
     def space(self) -> BoardSpace:
         """Where the board's work is."""
         return self.inputs.space
-
-    @property
-    def tools(self) -> PayloadTools:
-        """How payloads are made."""
-        return self.inputs.yard.payload
 
     def build_steps(self) -> Iterator[Step]:
         """Up to everything built. The full payload is built before any delta, which is compared with it."""

@@ -35,7 +35,7 @@ from release.line.workspace import (
     write_file,
     write_record,
 )
-from release.line.yard import Yard
+from release.line.yard import PayloadTools, Yard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +74,12 @@ def candidate_job(yard: Yard, order: CandidateOrder) -> Job:
     Raises InputError at once when the order contradicts one that was begun for the same version, or
     asks for deltas that the profile cannot express.
     """
-    if order.sources and not yard.payload.profile.deltas:
-        raise InputError(f"profile {yard.payload.profile.name}: its clients cannot apply deltas")
+    tools = yard.payload_for(order.channel)
+    if order.sources and not tools.profile.deltas:
+        raise InputError(f"profile {tools.profile.name}: its clients cannot apply deltas")
     space = Workspace.of(yard.work, order.version)
-    _record_order(yard, order, space)
-    boards = tuple(_boards(yard, order, space))
+    _record_order(yard, order, tools, space)
+    boards = tuple(_boards(yard, order, tools, space))
     return (
         *(step for board in boards for step in board.build_steps()),
         Step("list-payloads", "list the payloads to sign", lambda _: _list(yard, order, space, boards)),
@@ -100,7 +101,7 @@ def default_sources(yard: Yard, version: Version, channel: str) -> tuple[Version
     return (head.version,) if head is not None and head.version < version else ()
 
 
-def _record_order(yard: Yard, order: CandidateOrder, space: Workspace) -> None:
+def _record_order(yard: Yard, order: CandidateOrder, tools: PayloadTools, space: Workspace) -> None:
     """Fix what is being built, and the time it was ordered, for all later runs of the same command."""
     wanted: dict[str, Json] = {
         "channel": order.channel,
@@ -108,9 +109,9 @@ def _record_order(yard: Yard, order: CandidateOrder, space: Workspace) -> None:
         "sources": [str(source) for source in sorted(order.sources)],
         "notes": order.notes,
         "derives_from": str(order.lineage.derives_from) if order.lineage.derives_from else None,
-        "profile": yard.payload.profile.name,
-        "keys": [key.fingerprint for key in yard.payload.keys],
-        "delta_threshold": yard.payload.delta_threshold,
+        "profile": tools.profile.name,
+        "keys": [key.fingerprint for key in tools.keys],
+        "delta_threshold": tools.delta_threshold,
     }
     begun = read_record(space.order)
     if begun is None:
@@ -138,12 +139,12 @@ def _check_order(yard: Yard, order: CandidateOrder) -> None:
         sources.registered_release(yard.store, state, source)
 
 
-def _boards(yard: Yard, order: CandidateOrder, space: Workspace) -> Iterator[BoardSteps]:
+def _boards(yard: Yard, order: CandidateOrder, tools: PayloadTools, space: Workspace) -> Iterator[BoardSteps]:
     for board, directory in sorted(order.image_sets.items()):
         inputs = BoardSources(
             yard=yard, workspace=space, board=board, version=order.version, directory=directory
         )
-        yield BoardSteps(inputs=inputs, deltas_from=tuple(sorted(order.sources)))
+        yield BoardSteps(inputs=inputs, tools=tools, deltas_from=tuple(sorted(order.sources)))
 
 
 def _list(yard: Yard, order: CandidateOrder, space: Workspace, boards: Iterable[BoardSteps]) -> str:

@@ -85,7 +85,7 @@ def export(
         RefusedError: the settings name no offline keys.
     """
     space = Workspace.of(yard.work, version)
-    candidate, keys, now = measure_candidate(space, version), key_slots(yard.payload), yard.clock()
+    candidate, keys, now = measure_candidate(space, version), key_slots(_tools(yard, space)), yard.clock()
     if not any(key.offline for key in keys):
         raise RefusedError(
             f"candidate {version}: no offline keys are configured, so nobody is to be asked",
@@ -107,6 +107,14 @@ def export(
     older = [] if before is None else [str(one) for one in (*before.older, before.newest.digest)]
     write_record(space.exports, {"newest": data.decode(), "older": [*older]})
     return OpenBundle(space.exports, data, bundle), False
+
+
+def _tools(yard: Yard, space: Workspace) -> PayloadTools:
+    """How payloads are signed for the channel that the candidate was ordered for."""
+    ordered = read_record(space.order)
+    if ordered is None:
+        raise InputError(f"{space.root}: no candidate here", hint="humpyard candidate build begins one")
+    return yard.payload_for(str(ordered.get("channel")))
 
 
 def key_slots(tools: PayloadTools) -> tuple[KeySlot, ...]:
@@ -157,8 +165,9 @@ def standing(yard: Yard, version: Version) -> Standing:
     """Where the ceremony of a candidate stands, by what is kept; nothing is measured or verified anew."""
     space = Workspace.of(yard.work, version)
     exports = read_exports(space)
-    offline = [key for key in key_slots(yard.payload) if key.offline]
-    answers = {} if exports is None else answers_for(yard.payload, space)
+    tools = _tools(yard, space)
+    offline = [key for key in key_slots(tools) if key.offline]
+    answers = {} if exports is None else answers_for(tools, space)
     return Standing(
         exported=None if exports is None else exports.newest,
         answered=tuple(key for key in offline if key.fingerprint in answers),
@@ -216,7 +225,7 @@ def _check(yard: Yard, sealed: SealedAnswer, data: bytes) -> Imported:
             f"{where}: answers for {answer.version}, of which nothing was exported here",
             hint="import it where the bundle was exported: it is for the candidate in that workspace",
         )
-    key = _trusted(yard.payload, sealed)
+    key = _trusted(_tools(yard, space), sealed)
     check_seal(sealed, key)
     newest = exports.newest.bundle
     kept = space.answer(key.fingerprint)

@@ -16,9 +16,10 @@ MIRROR_VERIFIED = "mirror-verified"
 """The evidence that a release was read back from the mirror and found right."""
 
 
-def verify_on(yard: Yard, source: ReleaseSource, version: Version) -> Report:
+def verify_on(yard: Yard, source: ReleaseSource, version: Version, *, channel: str) -> Report:
     """Check a release where it is, with public keys only; see ``release.bundle.verify``.
 
+    Payloads must verify with the keys of ``channel``: the one it was built for, or is to be promoted to.
     Keys must be valid now; for a release that the ledger knows to have been verified, they must have
     been valid then. That is safe because the ledger names its digest, and so every byte of it.
 
@@ -33,7 +34,7 @@ def verify_on(yard: Yard, source: ReleaseSource, version: Version) -> Report:
     signatures, image_signatures = yard.release_signatures, yard.image_signatures
     if at is not None:
         signatures, image_signatures = signatures.at(at), image_signatures.at(at)
-    checks = release_checks(signatures, image_signatures, yard.payload.keys, prove=False)
+    checks = release_checks(signatures, image_signatures, yard.payload_for(channel).keys, prove=False)
     with scratch_directory(yard.work) as scratch:
         report = verify_release(
             source, version, product=yard.product, checks=checks, scratch=scratch, naming=yard.naming

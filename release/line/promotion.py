@@ -96,7 +96,7 @@ def run_round(yard: Yard, run: Callable[[Job], Sequence[str]], channel: str | No
 
 def _verify(yard: Yard, asked: PromotionSubject) -> str:
     """A release is verified again before a channel offers it: the mirror may have changed since."""
-    return f"{len(verify_on(yard, yard.store, asked.version).steps)} checks passed"
+    return f"{len(verify_on(yard, yard.store, asked.version, channel=asked.channel).steps)} checks passed"
 
 
 def _copy(yard: Yard, asked: PromotionSubject) -> str:

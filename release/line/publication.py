@@ -90,7 +90,7 @@ def _check(yard: Yard, order: PublicationOrder) -> str:
             " and publish again; else give the build a new version",
         )
     source = DirectoryStore(Workspace.of(yard.work, version).staging) if files else yard.store
-    verify_on(yard, source, version)
+    verify_on(yard, source, version, channel=release.channel)
     if not files:
         return "uploaded before, as the mirror has it"
     return f"{len(files)} files, {sum(file.size for file in files):,} bytes, verified"
@@ -114,8 +114,8 @@ def _upload(yard: Yard, version: Version, report: Report) -> str:
 
 def _register(yard: Yard, order: PublicationOrder) -> str:
     """One step, so that what is recorded is what was verified, whatever the mirror says next."""
-    report = verify_on(yard, yard.store, order.version)
     release, _ = _candidate(yard, order.version)
+    report = verify_on(yard, yard.store, order.version, channel=release.channel)
     release_digest = digest(encode(release))
     if release_digest != report.digest:
         raise NotVerifiedError(

@@ -84,7 +84,8 @@ class Yard:
     signer: StatementSigner
     signing_key: Callable[[], str]
     certificates: Callable[[], tuple[Certificate, ...]]
-    payload: PayloadTools
+    payload_for: Callable[[str], PayloadTools]
+    """How payloads are made and signed for a channel, or believed there. Raises InputError."""
     pages: PagesOptions
     policy: Callable[[], Policy]
     """The policy in force: read from the store by the digest that the ledger names."""

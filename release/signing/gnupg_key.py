@@ -104,7 +104,7 @@ def open_agent_key(uri: str, secrets: SecretsHandler | None = None) -> AgentSign
         ToolError: the agent does not start, or says what cannot be understood.
     """
     named = parse_gnupg_uri(uri)
-    home = OpenPgpHome(named.home or _own_home())
+    home = OpenPgpHome(named.home or own_gnupg_home())
     try:
         keygrip = _keygrip(home, named)
         key = _public_half(home, keygrip, named)
@@ -124,7 +124,8 @@ def _public_half(home: OpenPgpHome, keygrip: str, named: GnupgKeyName) -> Payloa
     return PayloadKey.of(public, f"gnupg {named.fingerprint[-16:]}")
 
 
-def _own_home() -> Path:
+def own_gnupg_home() -> Path:
+    """The GnuPG home of whoever runs this, as gpg itself finds it."""
     return Path(os.environ.get("GNUPGHOME") or Path.home() / ".gnupg")
 
 

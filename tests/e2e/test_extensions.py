@@ -201,7 +201,7 @@ def test_each_payload_is_held_to_the_profile_its_record_names(
     board = decode(document.read_bytes()).boards[0]
     with open_yard(yard.settings) as opened:
         checks = release_checks(
-            opened.release_signatures, opened.image_signatures, opened.payload.keys, prove=False
+            opened.release_signatures, opened.image_signatures, opened.payload_for("alpha").keys, prove=False
         )
     for record in board.payloads:
         path = yard.mirror / "update" / BOARD / str(NEW) / record.artifact.name

@@ -354,6 +354,6 @@ def test_a_signed_document_that_is_not_the_registered_one_is_refused(released_ya
         (folder / "release.json").write_bytes(canonical.dump(other))
         home.sign_file(folder / "release.json", folder / "release.json.sig", key)
     with open_yard(yard.settings) as opened, pytest.raises(NotVerifiedError, match="registered is"):
-        verify_on(opened, opened.store, NEW)
+        verify_on(opened, opened.store, NEW, channel="alpha")
     assert yard.humpyard("promote", "run") == 1
     assert head(yard, "alpha") == str(OLD)

@@ -105,4 +105,4 @@ def test_keys_are_found_in_a_yard_whose_path_has_signs_that_mean_something_in_ur
     root = tmp_path / "y#1 %41?"
     settings, _ = lay_out(root, "X", throw_away_keys=True)
     with open_yard(settings) as yard:
-        assert [signer.key.size for signer in yard.payload.open_signers({})] == [512, 256]
+        assert [signer.key.size for signer in yard.payload_for("alpha").open_signers({})] == [512, 256]
