@@ -118,7 +118,7 @@ def _made_before(yard: Yard, author: StatementSigner, same: Callable[[Request], 
 
 
 def _record_request(yard: Yard, author: StatementSigner, text: str, now: datetime) -> Digest:
-    return _record(yard, author, text, proposals_people.request, now)
+    return record_statement(yard, author, text, proposals_people.request, now)
 
 
 def say_to(
@@ -146,7 +146,7 @@ def say_to(
         valid_for=terms.sign_off_valid_for,
         reason=reason,
     )
-    _record(yard, author, given.statement(), proposals_people.sign_off, now)
+    record_statement(yard, author, given.statement(), proposals_people.sign_off, now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +194,7 @@ def stop_now(yard: Yard, author: StatementSigner, wish: StopWish, *, role: str) 
         reason=wish.reason,
         advice=wish.advice,
     )
-    return _record(yard, author, order.statement(), proposals_people.stop, now)
+    return record_statement(yard, author, order.statement(), proposals_people.stop, now)
 
 
 def find_role(policy: Policy, author: StatementSigner, wanted: str | None, able: tuple[str, ...]) -> str:
@@ -214,13 +214,14 @@ def find_role(policy: Policy, author: StatementSigner, wanted: str | None, able:
     return held[0]
 
 
-def _record(
+def record_statement(
     yard: Yard,
     author: StatementSigner,
     text: str,
     proposal: Callable[..., Proposal],
     now: datetime,
 ) -> Digest:
+    """Sign a statement as ``author`` and record it; returns its digest. Raises what ``proposal`` raises."""
     signature, policy = author.sign(text.encode()), yard.policy()
     yard.ledger.append(proposal(text, signature, verifier=yard.statements, policy=policy, now=now), now=now)
     return Digest.sha256(text.encode())

@@ -160,7 +160,7 @@ def new_request(
         version=version,
         boards=release.boards,
         channel=channel,
-        from_channel=_source(state, edge, release),
+        from_channel=source_of(state, edge, release),
         policy=policy.digest,
         generation=state.generation(channel),
         requested_by=requested_by,
@@ -181,8 +181,8 @@ def _check_standing(state: State, version: Version) -> None:
         )
 
 
-def _source(state: State, edge: Edge, release: ReleaseRegistered) -> str | None:
-    """The feeding channel that has, or had, what the release comes from; the first one if none did.
+def source_of(state: State, edge: Edge, release: ReleaseRegistered) -> str | None:
+    """Where a release comes from: the feeding channel that has, or had, what the release comes from; the first one if none did.
 
     None where releases come straight from the build: channels that nothing feeds, and opened streams.
     """

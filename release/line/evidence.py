@@ -1,0 +1,293 @@
+"""Evidence: what checks found about a release, put into the store and named by the ledger.
+
+Level-triggered like everything here: a check whose outcome cannot have changed is not made again, and
+what the ledger says already is not said twice. Nothing here decides: the gate does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from release import canonical
+from release.bundle.layout import Shipped, shipped
+from release.bundle.release import Release
+from release.canonical import Json
+from release.catalog.naming import EVIDENCE_PREFIX
+from release.catalog.version import Version
+from release.digests import Digest, HashingWriter, chunks
+from release.errors import InputError, NotVerifiedError, storage_errors
+from release.ledger.fields import format_time
+from release.ledger.kinds import EvidenceFound
+from release.ledger.state import State, evidence_key
+from release.ledger.statements import PromotionSubject
+from release.line.comparison import compare
+from release.line.findings import (
+    Finding,
+    comparison_finding,
+    key_finding,
+    no_comparison,
+    notes_finding,
+    signatures_finding,
+    sizes_finding,
+)
+from release.line.sources import registered_release
+from release.line.steps import Job, Report, Step
+from release.line.yard import Yard
+from release.notes.cves import cve_ids
+from release.notes.fragments import FragmentKind, read_fragments
+from release.payload.profile import get_profile
+from release.promotion import evidence_names as names
+from release.promotion.baselines import baselines
+from release.promotion.policy import Policy
+from release.promotion.proposals import evidence
+from release.promotion.request import read_request, source_of
+from release.scratch import scratch_directory
+from release.signing.key_health import signer_health
+from release.signing.payload_signature import distinct_signers, verify_payload
+from release.signing.trusted_keys import PayloadKey
+
+DOCUMENT_LIMIT = 16 << 20
+"""Bytes of one document of evidence."""
+
+FOUND_HERE = (names.NOTES_COMPLETE, names.SIZES, names.COMPARISON, names.PAYLOAD_SIGNATURES, names.KEY_HEALTH)
+"""Checks that are made here; publishing makes ``payload-proven`` and ``mirror-verified``."""
+
+
+def asked_of(policy: Policy, channel: str) -> frozenset[str]:
+    """Names of all evidence that the policy looks at before ``channel`` moves, limits included."""
+    edge = policy.edge(channel)
+    if edge is None:
+        return frozenset()
+    found = set(edge.evidence)
+    limits = edge.limits
+    if limits.boot_bytes is not None:
+        found.add(names.SIZES)
+    if any(one is not None for one in (limits.image_growth_percent, limits.delta_percent, limits.downgrades)):
+        found.add(names.COMPARISON)
+    if policy.signing.payload_signatures > 1:
+        found.add(names.PAYLOAD_SIGNATURES)
+    return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """Where a release shall go, and the channel it comes from; None when it comes from the build."""
+
+    channel: str
+    source: str | None
+
+
+def way_to(state: State, policy: Policy, version: Version, channel: str) -> Way:
+    """The way of a registered release into ``channel``. Raises InputError when the policy has no such."""
+    return Way(channel=channel, source=source_of(state, policy.get(channel), state.releases[version]))
+
+
+def baseline_versions(state: State, version: Version, way: Way) -> tuple[Version, ...]:
+    """What a registered release is compared with on its way."""
+    return baselines(state, state.releases[version], way.channel, way.source).versions
+
+
+def evidence_job(yard: Yard, version: Version, ways: Sequence[Way], wanted: Iterable[str]) -> Job:
+    """The step that finds out about a release what its ways take.
+
+    ``wanted`` are names of ``FOUND_HERE``; others are for others to find, and left out. Raises what
+    reading the mirror raises; a check that has not passed is recorded, and no error.
+    """
+    chosen = frozenset(wanted)
+    return (
+        Step(
+            f"evidence-{version}",
+            f"find out about {version}",
+            lambda report: _find(yard, version, ways, chosen, report),
+        ),
+    )
+
+
+def request_job(yard: Yard, request: Digest) -> Job:
+    """The step that finds what a request for a channel to move needs; none where nothing is asked."""
+    state, policy = yard.ledger.state(), yard.policy()
+    record = state.requests[request]
+    if not isinstance(record.subject, PromotionSubject) or record.subject.version not in state.releases:
+        return ()
+    try:
+        asked = read_request(record.statement)
+    except InputError:
+        return ()  # it can never go through
+    wanted = asked_of(policy, asked.channel).intersection(FOUND_HERE)
+    ways = [Way(channel=asked.channel, source=asked.from_channel)]
+    return evidence_job(yard, asked.version, ways, wanted) if wanted else ()
+
+
+def record(yard: Yard, release: Digest, found: Finding, now: datetime) -> None:
+    """Put a finding's document into the store, then the finding into the ledger, unless it is there.
+
+    Raises InputError when there is more to tell than anybody would read.
+    """
+    document = None
+    if found.document is not None:
+        data = canonical.dump(found.document)
+        if len(data) > DOCUMENT_LIMIT:
+            raise InputError(f"evidence {found.name}: more than {DOCUMENT_LIMIT:,} bytes to tell")
+        document = keep(yard, data)
+    entry = EvidenceFound(
+        release=release,
+        name=found.name,
+        passed=found.passed,
+        detail=found.detail,
+        against=found.against,
+        document=document,
+        facts=dict(found.facts),
+        failed=found.failed,
+    )
+    yard.ledger.append(evidence(entry), now=now)
+
+
+def keep(yard: Yard, data: bytes) -> Digest:
+    """Put bytes into the store under their own digest, which is returned."""
+    digest = Digest.sha256(data)
+    yard.store.create(object_key(digest), data, sha256=digest)
+    return digest
+
+
+def object_key(digest: Digest) -> str:
+    """Where evidence is in the store."""
+    return f"{EVIDENCE_PREFIX}{digest.hex}"
+
+
+def read_document(yard: Yard, digest: Digest) -> dict[str, Json]:
+    """A document of evidence.
+
+    Raises:
+        NotVerifiedError: the store holds other bytes.
+        InputError: it is missing, or is no canonical JSON.
+    """
+    key = object_key(digest)
+    data = yard.store.read(key, DOCUMENT_LIMIT)
+    if Digest.sha256(data) != digest:
+        raise NotVerifiedError(f"{key}: expected {digest}, found {Digest.sha256(data)}")
+    return canonical.load(data, key, DOCUMENT_LIMIT)
+
+
+def _find(yard: Yard, version: Version, ways: Sequence[Way], wanted: frozenset[str], report: Report) -> str:
+    state, now = yard.ledger.state(), yard.clock()
+    release, _ = registered_release(yard.store, state, version)
+    digest = state.releases[version].release
+    before = state.evidence.get(digest, {})
+    for one in _findings(yard, state, release, ways, wanted, report=report):
+        record(yard, digest, one, now)
+    after = yard.ledger.state().evidence.get(digest, {})
+    told = [f"{key}: {found.detail}" for key, found in after.items() if before.get(key) != found]
+    return "; ".join(told) or "nothing new"
+
+
+def _findings(
+    yard: Yard,
+    state: State,
+    release: Release,
+    ways: Sequence[Way],
+    wanted: frozenset[str],
+    *,
+    report: Report,
+) -> Iterator[Finding]:
+    known = state.evidence.get(state.releases[release.version].release, {})
+    notes = known.get(names.NOTES_COMPLETE)
+    if names.NOTES_COMPLETE in wanted and not (notes is not None and notes.passed):
+        yield notes_finding(release, _missing_cves(yard, state, release))
+    if names.SIZES in wanted:
+        yield sizes_finding(release)
+    if names.KEY_HEALTH in wanted:
+        yield _key_health(yard)
+    if names.COMPARISON in wanted:
+        yield from _comparisons(yard, state, release, ways)
+    if names.PAYLOAD_SIGNATURES in wanted:
+        yield _signatures(yard, release, [way.channel for way in ways], report)
+
+
+def _missing_cves(yard: Yard, state: State, release: Release) -> frozenset[str]:
+    """CVEs of security fragments that neither these notes nor those of an older release name.
+
+    Fragments are looked at when the check is made, and once it has passed not any more: later ones are
+    about later releases.
+    """
+    if yard.changelog is None:
+        return frozenset()
+    fragments = read_fragments(yard.changelog)
+    promised = {
+        cve
+        for one in fragments
+        if one.kind is FragmentKind.SECURITY
+        for item in one.items
+        for cve in cve_ids(item)
+    }
+    missing = promised.difference(cve_ids(release.notes))
+    for version in sorted(state.releases, reverse=True):
+        if missing and version < release.version:
+            older, _ = registered_release(yard.store, state, version)
+            missing.difference_update(cve_ids(older.notes))
+    return frozenset(missing)
+
+
+def _key_health(yard: Yard) -> Finding:
+    now = yard.clock()
+    until = now + yard.policy().signing.release_lifetime
+    found = signer_health(yard.certificates(), yard.signing_key(), now)
+    return key_finding(found, outlives=found.outlives(until), until=format_time(until))
+
+
+def _comparisons(yard: Yard, state: State, release: Release, ways: Sequence[Way]) -> Iterator[Finding]:
+    """Against the baselines of every way. Both releases stay what they are, so each is made once."""
+    known = state.evidence.get(state.releases[release.version].release, {})
+    versions = (one for way in ways for one in baseline_versions(state, release.version, way))
+    for baseline in dict.fromkeys(versions):
+        made = known.get(evidence_key(names.COMPARISON, baseline))
+        if made is None or made.document is None:
+            yield _compare(yard, state, baseline, release)
+
+
+def _compare(yard: Yard, state: State, baseline: Version, release: Release) -> Finding:
+    try:
+        before, _ = registered_release(yard.store, state, baseline)
+        boards = compare(yard, baseline, release.version)
+    except InputError as error:
+        return no_comparison(baseline, error.message)
+    return comparison_finding(before, release, boards, yard.naming)
+
+
+def _signatures(yard: Yard, release: Release, channels: Sequence[str], report: Report) -> Finding:
+    """The keys that sign each payload as it is on the mirror, of those that the channels trust.
+
+    Where channels trust different keys, those of the channel with the fewest are told.
+    """
+    trusted = [yard.payload_for(channel).keys for channel in channels]
+    payloads = [item for item in shipped(release) if item.payload is not None]
+    found: dict[str, list[str]] = {}
+    for number, item in enumerate(payloads, start=1):
+        with scratch_directory(yard.work) as folder:
+            path = folder / "payload"
+            _fetch(yard, item, path)
+            signers = (_signers(path, item, keys) for keys in trusted)
+            found[item.key] = min(signers, key=len, default=[])
+        report(number, len(payloads))
+    return signatures_finding(found)
+
+
+def _signers(path: Path, item: Shipped, keys: Sequence[PayloadKey]) -> list[str]:
+    """Fingerprints of the keys that verify; none where a client of its profile would not take the payload."""
+    profile = None if item.payload is None else get_profile(item.payload.profile)
+    try:
+        slots = verify_payload(path, keys, profile)
+    except NotVerifiedError:
+        return []
+    return [key.fingerprint for key in distinct_signers(slots)]
+
+
+def _fetch(yard: Yard, item: Shipped, path: Path) -> None:
+    with yard.store.open(item.key) as stream, storage_errors(path), path.open("wb") as target:
+        writer = HashingWriter(target)
+        for data in chunks(stream, item.artifact.size + 1):
+            writer.write(data)
+    if writer.hasher.result().sha256 != item.artifact.sha256:
+        raise NotVerifiedError(f"{item.key}: not what release.json records")
