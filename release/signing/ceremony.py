@@ -148,7 +148,7 @@ def check_code(opened: OpenBundle, typed: str) -> None:
     if right == groups:
         return
     raise RefusedError(
-        f"{opened.path}: the code {typed.strip()!r} is not this bundle's: {right} of its {groups} groups fit",
+        f"{opened.path}: the code that was given is not this bundle's: {right} of its {groups} groups fit",
         hint="if you did not mistype, this is not the bundle that was exported: do not sign it, get it again",
     )
 
