@@ -182,7 +182,7 @@ def _check_standing(state: State, version: Version) -> None:
 
 
 def source_of(state: State, edge: Edge, release: ReleaseRegistered) -> str | None:
-    """Where a release comes from: the feeding channel that has, or had, what the release comes from; the first one if none did.
+    """The feeding channel that has, or had, what the release comes from; the first one if none did.
 
     None where releases come straight from the build: channels that nothing feeds, and opened streams.
     """
