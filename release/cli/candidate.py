@@ -12,10 +12,10 @@ from release.catalog.board import Board
 from release.catalog.lineage import Lineage
 from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, version_of
 from release.cli.output import emit, say, work
-from release.cli.passphrase import ask
 from release.errors import InputError
 from release.line.candidate import CandidateOrder, candidate_job
 from release.line.workspace import Workspace, read_text
+from release.signing.secret_sources import ask
 from release.wiring import open_yard
 
 app = typer.Typer(help="Build candidates: signed, proven releases that are not published yet.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from release.catalog.version import Version
 from release.errors import InputError
 from release.ledger.fields import plain_fingerprint
 from release.payload.profile import Profile, get_profile
+from release.signing.gnupg_key import own_gnupg_home
 from release.signing.openpgp_status import check_fingerprint
 from release.wiring import SecretKeySource
 
@@ -63,8 +63,3 @@ def person_of(fingerprint: str, home: Path | None, files: list[Path]) -> SecretK
     if files:
         return SecretKeySource(fingerprint=primary, files=tuple(files))
     return SecretKeySource(fingerprint=primary, home=home or own_gnupg_home())
-
-
-def own_gnupg_home() -> Path:
-    """The GnuPG home of whoever runs this, as gpg itself finds it."""
-    return Path(os.environ.get("GNUPGHOME") or Path.home() / ".gnupg")

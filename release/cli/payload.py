@@ -17,7 +17,6 @@ from release.canonical import Json
 from release.cli.explain import explain
 from release.cli.options import AsJson, profile_of
 from release.cli.output import emit, say, table, work
-from release.cli.passphrase import ask
 from release.digests import FileDigests
 from release.errors import storage_errors
 from release.line.steps import Report, Step
@@ -29,6 +28,7 @@ from release.payload.reader import describe, open_payload
 from release.payload.signature_blob import MOST_SIGNATURES
 from release.signing import open_signer
 from release.signing.payload_signature import VerifiedSlot, sign_payload, verify_payload
+from release.signing.secret_sources import ask
 from release.signing.signer import DigestSigner, KeyUriError
 from release.signing.trusted_keys import load_payload_key
 
@@ -148,7 +148,8 @@ def _open_signers(uris: Sequence[str], out: Path) -> list[DigestSigner]:
             signers.append(open_signer(uri, ask))
         except KeyUriError as error:
             raise typer.BadParameter(error.message, param_hint="--sign") from error
-        _check_output("--out", out, ("--sign", Path(unquote(urlsplit(uri).path))))
+        if uri.startswith("file:"):
+            _check_output("--out", out, ("--sign", Path(unquote(urlsplit(uri).path))))
     return signers
 
 
