@@ -14,7 +14,7 @@ from typing import Annotated, Protocol, runtime_checkable
 
 import typer
 
-from release.cli import candidate, init, ledger, mirror, pages, payload, promote, releases, signing
+from release.cli import candidate, evidence, init, ledger, mirror, pages, payload, promote, releases, signing
 from release.cli.output import complain, drop_output, say, stderr
 from release.errors import HumpyardError
 
@@ -35,6 +35,7 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.add_typer(candidate.app, name="candidate")
 app.add_typer(releases.app, name="release")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(promote.app, name="promote")
 app.add_typer(pages.app, name="pages")
 app.add_typer(ledger.app, name="ledger")

@@ -58,7 +58,7 @@ class RequestStatus:
             "reason": request.reason if request else None,
             "phase": self.phase.value,
             "allowed": self.decision.allowed,
-            "rules": [_rule_json(rule) for rule in self.decision.rules],
+            "rules": [rule_json(rule) for rule in self.decision.rules],
         }
 
 
@@ -102,7 +102,8 @@ def _phase(case: Case | UnreadableCase, decision: Decision) -> Phase:
     return Phase.VOID if any(rule.final for rule in decision.unmet) else Phase.WAITING
 
 
-def _rule_json(rule: RuleResult) -> dict[str, Json]:
+def rule_json(rule: RuleResult) -> dict[str, Json]:
+    """One rule's answer, for scripts."""
     return {
         "name": rule.name,
         "met": rule.met,
