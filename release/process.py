@@ -22,6 +22,7 @@ _PACKAGES = {
     "dumpe2fs": "e2fsprogs",
     "e2fsck": "e2fsprogs",
     "gpg": "gnupg",
+    "gpg-connect-agent": "gnupg",
     "gpgconf": "gnupg",
     "mke2fs": "e2fsprogs",
 }
