@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 
 from release.bundle.layout import document_key
-from release.bundle.release import Release
 from release.canonical import Json
+from release.catalog.channel import Channel
 from release.pages import addresses
-from release.pages.site import PublishedRelease, Site, utc
+from release.pages.site import ChannelEntry, PublishedRelease, Site, Stop, standing, utc
 from release.pages.wording import rfc3339
 
 SCHEMA_VERSION = 1
@@ -19,20 +19,15 @@ _NO_NOTES = "No release notes were recorded.\n"
 def machine_index(site: Site) -> bytes:
     """``index.json``: what each channel points to, and every release, the highest version first.
 
-    Paths are relative to the document. Times are RFC 3339. Names are only ever added.
+    Paths are relative to the document. Times are RFC 3339. Names are only ever added. A stop that
+    stands is an object with ``since``, ``reason`` and ``advice``; null where there is none.
     """
     return _dump(
         {
             "schema_version": SCHEMA_VERSION,
             "product": site.product,
             "generated_at": rfc3339(site.generated_at),
-            "channels": {
-                channel.name: {
-                    "current": str(head) if (head := site.heads.get(channel.name)) else None,
-                    "feed": addresses.feed(channel.name),
-                }
-                for channel in site.channels
-            },
+            "channels": {channel.name: _channel(site, channel) for channel in site.channels},
             "releases": [_indexed(site, published) for published in site.newest_first()],
         }
     )
@@ -42,27 +37,58 @@ def release_list(site: Site, channel: str | None) -> bytes:
     """A list in the form of Flatcar's ``releases-json/releases{,-CHANNEL}.json``.
 
     Keys ascend by version as numbers; ``current`` repeats the entry a channel points to and comes last.
-    In the list of all channels ``current`` is the one of ``stable`` and is left out while there is
-    none: who asks for it expects nothing less settled.
+    In the list of all channels ``current`` is the one of ``stable``. It is left out while there is
+    none, and while it is withdrawn: who asks for it expects nothing less settled. The list of a channel
+    with streams has the releases of all of them, and for each stream ``lts-2024`` a ``current-2024``.
+
+    Where there is something to warn of, an entry has one more name: ``withdrawn`` or ``paused``.
     """
     entries: dict[str, Json] = {}
     for published in reversed(site.newest_first()):
-        name = channel or _most_settled(site, published)
-        if name and (entry := published.entry(name)):
-            date = utc(entry.since).strftime("%Y-%m-%d %H:%M:%S +0000")
-            entries[str(published.release.version)] = _listed(published.release, name, date)
-    head = site.heads.get(channel or "stable")
-    if head is not None:
-        published_head = site.find(head)
-        entry = published_head.entry(channel or "stable") if published_head else None
-        if published_head and entry:
-            date = utc(entry.since).strftime("%Y-%m-%d %H:%M:%S +0000")
-            entries["current"] = _listed(published_head.release, channel or "stable", date)
+        offered = _entry_in(site, published, channel)
+        if offered:
+            entries[str(published.release.version)] = _listed(published, offered)
+    pointers = {f"current-{_label(site, name)}": name for name in site.streams(channel or "")}
+    for alias, name in {**pointers, "current": channel or "stable"}.items():
+        head = site.current(name)
+        entry = head and head.entry(name)
+        if head and entry and not head.withdrawn:
+            entries[alias] = _listed(head, entry)
     return _dump(entries)
+
+
+def _channel(site: Site, channel: Channel) -> Json:
+    published = site.current(channel.name)
+    entry = published and published.entry(channel.name)
+    support = site.support.get(channel.name)
+    return {
+        "current": str(published.release.version) if published else None,
+        "status": _status(published, entry) if published and entry else None,
+        "feed": addresses.feed(channel.name),
+        "paused": _stop(standing(entry.pauses)) if entry else None,
+        "frozen": _stop(site.frozen(channel.name)),
+        "streams": list(site.streams(channel.name)),
+        "support": None
+        if support is None
+        else {
+            "stream_of": support.stream_of,
+            "opened": rfc3339(support.opened),
+            "ends": rfc3339(support.ends),
+        },
+    }
+
+
+def _status(published: PublishedRelease, entry: ChannelEntry) -> str:
+    """Whether machines on the channel are offered what it points to."""
+    if published.withdrawn:
+        return "withdrawn"
+    return "paused" if standing(entry.pauses) else "offered"
 
 
 def _indexed(site: Site, published: PublishedRelease) -> Json:
     release = published.release
+    origin = release.lineage.derives_from
+    entries = [entry for channel in site.channels if (entry := published.entry(channel.name))]
     return {
         "version": str(release.version),
         "digest": str(published.release_digest),
@@ -70,28 +96,59 @@ def _indexed(site: Site, published: PublishedRelease) -> Json:
         "page": addresses.release_page(release.version),
         "created": rfc3339(release.created),
         "boards": [str(board.board) for board in release.boards],
-        "channels": {
-            channel.name: rfc3339(entry.since)
-            for channel in site.channels
-            if (entry := published.entry(channel.name))
+        "channels": {entry.name: rfc3339(entry.since) for entry in entries},
+        "withdrawn": _stop(published.withdrawn),
+        "hurried": {
+            entry.name: {
+                "skipped": list(entry.hurry.skipped),
+                "reason": entry.hurry.reason,
+                "incident": entry.hurry.incident,
+            }
+            for entry in entries
+            if entry.hurry
+        },
+        "lineage": {
+            "kind": release.lineage.kind.value,
+            "derives_from": None if origin is None else str(origin),
         },
     }
 
 
-def _listed(release: Release, channel: str, date: str) -> Json:
+def _stop(stops: tuple[Stop, ...]) -> Json:
+    """The first of the stops that stand; the pages tell the others, too."""
+    if not stops:
+        return None
+    first = stops[0]
+    return {"since": rfc3339(first.since), "reason": first.reason, "advice": first.advice}
+
+
+def _entry_in(site: Site, published: PublishedRelease, channel: str | None) -> ChannelEntry | None:
+    """Where the list of ``channel`` has the release from: the channel, one of its streams, or any."""
+    names = {channel, *site.streams(channel)} if channel else {entry.name for entry in published.channels}
+    found = [entry for entry in published.channels if entry.name in names]
+    return max(found, key=lambda entry: site.channels.rank(entry.name), default=None)
+
+
+def _listed(published: PublishedRelease, entry: ChannelEntry) -> Json:
     """The five names of Flatcar's entries, in its order; software is a list of one version each."""
-    return {
-        "channel": channel.partition("-")[0] if channel.startswith("lts-") else channel,
+    release = published.release
+    fields: dict[str, Json] = {
+        "channel": entry.name.partition("-")[0] if entry.name.startswith("lts-") else entry.name,
         "architectures": [board.board.architecture for board in release.boards],
-        "release_date": date,
+        "release_date": utc(entry.since).strftime("%Y-%m-%d %H:%M:%S +0000"),
         "major_software": {package.name: [package.version] for package in release.software},
         "release_notes": release.notes.replace("\r", "") if release.notes.strip() else _NO_NOTES,
     }
+    if published.withdrawn:
+        fields["withdrawn"] = _stop(published.withdrawn)
+    if pauses := standing(entry.pauses):
+        fields["paused"] = _stop(pauses)
+    return fields
 
 
-def _most_settled(site: Site, published: PublishedRelease) -> str | None:
-    names = [entry.name for entry in published.channels]
-    return max(names, key=site.channels.rank, default=None)
+def _label(site: Site, stream: str) -> str:
+    """``2024`` of ``lts-2024``."""
+    return stream.removeprefix(f"{site.support[stream].stream_of}-")
 
 
 def _dump(value: Mapping[str, Json]) -> bytes:

@@ -1,4 +1,8 @@
-"""What a site is rendered from: releases, who points to them, and when the data is from."""
+"""What a site is rendered from: releases, who points to them, what was stopped, and when the data is from.
+
+Nothing here is refused for what people wrote in a hurry, an empty reason included: a page that says
+"withdrawn" must come out.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from release.bundle.release import Release
 from release.catalog.channel import Channels
@@ -19,11 +24,62 @@ _AUTHORITY = re.compile(r"[a-z0-9.-]+(?:@[a-z0-9.-]+)?,[0-9]{4}(?:-[0-9]{2}){0,2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Somebody stopped something: a release, its rollout in a channel, or a channel.
+
+    It stands from ``since`` until it is ``lifted`` (aware, UTC; None while it stands). ``reason`` and
+    ``advice``, what those who have the release shall do, are plain text as people wrote it.
+    """
+
+    since: datetime
+    reason: str
+    advice: str = ""
+    lifted: datetime | None = None
+
+    def __post_init__(self) -> None:
+        _check_utc("stop: since", self.since)
+        if self.lifted is not None:
+            _check_utc("stop: lifted", self.lifted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hurry:
+    """A promotion that did not wait: ``skipped`` names what for, ``soak`` or ``freeze``.
+
+    ``incident`` is a name or an address; only an address becomes a link.
+    """
+
+    skipped: tuple[str, ...]
+    reason: str
+    incident: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Support:
+    """A channel that is a stream of the channel ``stream_of``, supported from ``opened`` until ``ends``."""
+
+    stream_of: str
+    opened: datetime
+    ends: datetime
+
+    def __post_init__(self) -> None:
+        _check_utc("support: opened", self.opened)
+        _check_utc("support: ends", self.ends)
+        if self.ends <= self.opened:
+            raise InputError(f"support: ends {self.ends}, which is not after it opened, {self.opened}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelEntry:
-    """``name`` has offered, or still offers, a release from ``since`` (aware, UTC) on."""
+    """``name`` has offered, or still offers, a release from ``since`` (aware, UTC) on.
+
+    ``pauses`` are those of this release's rollout in this channel, in any order.
+    """
 
     name: str
     since: datetime
+    pauses: tuple[Stop, ...] = ()
+    hurry: Hurry | None = None
 
     def __post_init__(self) -> None:
         _check_utc(f"channel {self.name}: since", self.since)
@@ -31,11 +87,20 @@ class ChannelEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedRelease:
-    """A release on the mirror. ``channels`` is empty as long as it was promoted to none."""
+    """A release on the mirror. ``channels`` is empty as long as it was promoted to none.
+
+    ``withdrawals`` are in any order. A release is withdrawn while one of them stands.
+    """
 
     release: Release
     release_digest: Digest
     channels: tuple[ChannelEntry, ...] = ()
+    withdrawals: tuple[Stop, ...] = ()
+
+    @property
+    def withdrawn(self) -> tuple[Stop, ...]:
+        """The withdrawals that stand, the first one first."""
+        return standing(self.withdrawals)
 
     def entry(self, channel: str) -> ChannelEntry | None:
         """When ``channel`` began to offer it; None if it never did."""
@@ -59,6 +124,9 @@ class Site:
             absolute address, with a trailing slash.
         feed_authority: who mints the ids of feed entries, ``name,date`` as RFC 4151 says. Readers
             take an entry with another id for a new one: never change it, whatever the pages' address.
+        freezes: by channel, when it was frozen, in any order. A frozen channel does not move.
+        support: by channel, for those that are streams of another channel. Streams are among
+            ``channels``, before the channel that they are streams of, the oldest first.
     """
 
     product: str
@@ -69,6 +137,8 @@ class Site:
     generated_at: datetime
     artifact_base: str = "../"
     feed_authority: str = "releases.invalid,2026"
+    freezes: Mapping[str, tuple[Stop, ...]] = field(default_factory=dict, hash=False)
+    support: Mapping[str, Support] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         _check_utc("generated_at", self.generated_at)
@@ -85,6 +155,7 @@ class Site:
             raise InputError(f"feed_authority {self.feed_authority!r}: expected DOMAIN,YEAR as RFC 4151 says")
         self._check_releases()
         self._check_heads()
+        self._check_channels()
 
     def _check_releases(self) -> None:
         seen: set[Version] = set()
@@ -107,6 +178,22 @@ class Site:
             if self.on_channel(name, version) is None:
                 raise InputError(f"channel {name!r} points to {version}, but not since when")
 
+    def _check_channels(self) -> None:
+        for name in self.freezes:
+            self.channels.get(name)
+        for name, support in self.support.items():
+            if support.stream_of in self.support or self.channels.rank(name) > self.channels.rank(
+                support.stream_of
+            ):
+                raise InputError(
+                    f"channel {name!r}: expected a stream of a channel that comes after it and is no stream,"
+                    f" found {support.stream_of!r}"
+                )
+        for family in {support.stream_of for support in self.support.values()}:
+            opened = [self.support[name].opened for name in self.streams(family)]
+            if any(newer < older for older, newer in pairwise(opened)):
+                raise InputError(f"channel {family!r}: its streams are not in the order in which they opened")
+
     def find(self, version: Version) -> PublishedRelease | None:
         """The release of that version, or None."""
         return next((item for item in self.releases if item.release.version == version), None)
@@ -116,9 +203,54 @@ class Site:
         published = self.find(version)
         return None if published is None else published.entry(name)
 
+    def current(self, name: str) -> PublishedRelease | None:
+        """The release that the channel points to, or None. It may be withdrawn."""
+        version = self.heads.get(name)
+        return None if version is None else self.find(version)
+
+    def is_withdrawn(self, version: Version) -> bool:
+        """Whether there is a release of that version, and it is withdrawn."""
+        published = self.find(version)
+        return published is not None and bool(published.withdrawn)
+
+    def frozen(self, name: str) -> tuple[Stop, ...]:
+        """The freezes of a channel that stand, the first one first."""
+        return standing(self.freezes.get(name, ()))
+
+    def streams(self, name: str) -> tuple[str, ...]:
+        """The streams of a channel, the oldest first."""
+        return tuple(
+            channel.name
+            for channel in self.channels
+            if (support := self.support.get(channel.name)) and support.stream_of == name
+        )
+
+    def supported(self, name: str) -> Support | None:
+        """The support of a stream, or of the newest stream of the channel; None for other channels."""
+        return self.support.get((self.streams(name) or (name,))[-1])
+
+    def has_ended(self, name: str) -> bool:
+        """Whether support of the channel had ended when the data was last changed."""
+        support = self.supported(name)
+        return support is not None and support.ends <= self.generated_at
+
+    def successor(self, name: str, version: Version) -> Version | None:
+        """What the channel offered next after ``version``, None when nothing yet."""
+        later = (item.release.version for item in self.releases if item.entry(name))
+        return min((other for other in later if other > version), default=None)
+
     def newest_first(self) -> tuple[PublishedRelease, ...]:
         """All releases, the highest version first."""
         return tuple(sorted(self.releases, key=lambda item: item.release.version, reverse=True))
+
+
+def standing(stops: tuple[Stop, ...]) -> tuple[Stop, ...]:
+    """Those that are not lifted, the first one first."""
+    return tuple(sorted((stop for stop in stops if stop.lifted is None), key=_begin))
+
+
+def _begin(stop: Stop) -> tuple[datetime, str, str]:
+    return stop.since, stop.reason, stop.advice
 
 
 def _check_utc(where: str, time: datetime) -> None:

@@ -7,19 +7,15 @@ from dataclasses import dataclass
 from release.bundle.release import BoardRelease, PayloadRecord, Release
 from release.catalog.channel import Channel
 from release.pages import addresses
+from release.pages.links import Link
+from release.pages.notices import Notice, index_notices
 from release.pages.site import ChannelEntry, PublishedRelease, Site
+from release.pages.standings import Mark, Standing, marks, standings
+from release.pages.streams import StreamRow, stream_rows
 from release.pages.wording import Time, channel_title, counted, listing, share, size, span, time_of
 
 _NONE = "\N{EN DASH}"
 """What a table shows where there is nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A link on one page."""
-
-    href: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +32,8 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assurance:
-    """Whether a release may be taken, in a few words. ``good`` is the colour, ``text`` the statement."""
-
-    good: bool
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Current:
-    """The release a channel points to."""
+    """The release a channel points to. ``marks`` is what to know before taking it, the worst first."""
 
     version: str
     href: str
@@ -54,26 +42,24 @@ class Current:
     kernel: str | None
     download: str
     update: str | None
-    assurance: Assurance
+    marks: tuple[Mark, ...]
+    withdrawn: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelCard:
-    """One channel; ``current`` is None before its first release, then ``waiting`` says so."""
+    """One channel; ``current`` is None before its first release, then ``waiting`` says so.
+
+    ``stream`` is the stream that the channel follows, ``support`` when that one's support ends.
+    """
 
     name: str
     title: str
     current: Current | None
     waiting: str
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a release stands with one channel. ``superseded_by`` is None where it is current."""
-
-    title: str
-    since: Time
-    superseded_by: Link | None
+    stream: Link | None
+    support: Time | None
+    ended: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +68,7 @@ class ReleaseRow:
 
     version: str
     href: str
+    withdrawn: bool
     standings: tuple[Standing, ...]
     created: Time
     boards: str
@@ -92,10 +79,12 @@ class ReleaseRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexView:
-    """The index page. ``lead`` is the most settled channel that has a release."""
+    """The index page. ``lead`` is the most settled channel that has a release and is supported."""
 
     frame: Frame
+    notices: tuple[Notice, ...]
     lead: ChannelCard | None
+    streams: tuple[StreamRow, ...]
     cards: tuple[ChannelCard, ...]
     rows: tuple[ReleaseRow, ...]
     documents: tuple[Link, ...]
@@ -104,18 +93,14 @@ class IndexView:
 def index_view(site: Site) -> IndexView:
     """Everything on the index page.
 
-    The most settled channel comes first, channels without a release last; of releases the highest
-    version comes first.
+    The most settled channel comes first, channels without a release last; streams have a table of
+    their own. Of releases the highest version comes first.
     """
     page = addresses.INDEX
-    cards = tuple(
-        sorted(
-            (_card(site, channel) for channel in reversed(tuple(site.channels))),
-            key=lambda card: card.current is None,
-        )
-    )
-    lead = next((card for card in cards if card.current), None)
-    current = [f"{card.title} {card.current.version}" for card in cards if card.current]
+    cards = _cards(site)
+    with_release = [card for card in cards if card.current]
+    lead = next((card for card in with_release if not card.ended), next(iter(with_release), None))
+    current = [_headline(card.title, card.current) for card in cards if card.current]
     return IndexView(
         frame=frame(
             site,
@@ -123,7 +108,9 @@ def index_view(site: Site) -> IndexView:
             title=f"{site.product} releases",
             description=f"Current: {listing(current)}." if current else "No channel has a release yet.",
         ),
+        notices=index_notices(site),
         lead=lead,
+        streams=stream_rows(site),
         cards=cards,
         rows=tuple(_row(site, published, page) for published in site.newest_first()),
         documents=(
@@ -157,24 +144,6 @@ def frame(site: Site, page: str, *, title: str, description: str) -> Frame:
     )
 
 
-def standings(site: Site, published: PublishedRelease, page: str) -> tuple[Standing, ...]:
-    """How the release stands with every channel that has offered it, the most settled first."""
-    entries = sorted(published.channels, key=lambda entry: site.channels.rank(entry.name), reverse=True)
-    return tuple(_standing(site, published.release, entry, page) for entry in entries)
-
-
-def assurance(release: Release) -> Assurance:
-    """What ``release.json`` says was done to the payloads. It repeats a record and verifies nothing."""
-    payloads = [payload for board in release.boards for payload in board.payloads]
-    if not payloads:
-        return Assurance(good=False, text="No update payloads")
-    if not all(payload.proven for payload in payloads):
-        return Assurance(good=False, text="Not all proven")
-    if not all(payload.signatures for payload in payloads):
-        return Assurance(good=False, text="Not all signed")
-    return Assurance(good=True, text="Signed and proven")
-
-
 def kernel_version(release: Release) -> str | None:
     """The version of the software called ``kernel``, the last one when there are several."""
     return next((item.version for item in reversed(release.software) if item.name == "kernel"), None)
@@ -190,20 +159,36 @@ def board_names(release: Release) -> str:
     return listing([str(board.board) for board in release.boards])
 
 
-def _card(site: Site, channel: Channel) -> ChannelCard:
-    version = site.heads.get(channel.name)
-    published = None if version is None else site.find(version)
-    entry = None if published is None else published.entry(channel.name)
-    sources = listing([channel_title(name) for name in channel.feeds_from])
-    return ChannelCard(
-        name=channel.name,
-        title=channel_title(channel.name),
-        current=None if published is None or entry is None else _current(published.release, entry),
-        waiting=f"Releases come here from {sources}." if sources else "Releases come here from the build.",
+def _cards(site: Site) -> tuple[ChannelCard, ...]:
+    named = [channel for channel in site.channels if channel.name not in site.support]
+    return tuple(
+        sorted((_card(site, channel) for channel in reversed(named)), key=lambda card: card.current is None)
     )
 
 
-def _current(release: Release, entry: ChannelEntry) -> Current:
+def _headline(title: str, current: Current) -> str:
+    return f"{title} {current.version}{' (withdrawn)' if current.withdrawn else ''}"
+
+
+def _card(site: Site, channel: Channel) -> ChannelCard:
+    published = site.current(channel.name)
+    entry = None if published is None else published.entry(channel.name)
+    sources = listing([channel_title(name) for name in channel.feeds_from])
+    newest = (site.streams(channel.name) or (None,))[-1]
+    support = site.supported(channel.name)
+    return ChannelCard(
+        name=channel.name,
+        title=channel_title(channel.name),
+        current=None if published is None or entry is None else _current(site, published, entry),
+        waiting=f"Releases come here from {sources}." if sources else "Releases come here from the build.",
+        stream=None if newest is None else Link(f"#channel-{newest}", channel_title(newest)),
+        support=None if support is None else time_of(support.ends),
+        ended=site.has_ended(channel.name),
+    )
+
+
+def _current(site: Site, published: PublishedRelease, entry: ChannelEntry) -> Current:
+    release = published.release
     return Current(
         version=str(release.version),
         href=addresses.release_page(release.version),
@@ -212,7 +197,8 @@ def _current(release: Release, entry: ChannelEntry) -> Current:
         kernel=kernel_version(release),
         download=_download(release) or "no update payloads",
         update=_smallest_delta(release),
-        assurance=assurance(release),
+        marks=marks(site, published, entry),
+        withdrawn=bool(published.withdrawn),
     )
 
 
@@ -221,6 +207,7 @@ def _row(site: Site, published: PublishedRelease, page: str) -> ReleaseRow:
     return ReleaseRow(
         version=str(release.version),
         href=addresses.release_page(release.version),
+        withdrawn=bool(published.withdrawn),
         standings=standings(site, published, page),
         created=time_of(release.created),
         boards=board_names(release),
@@ -228,14 +215,6 @@ def _row(site: Site, published: PublishedRelease, page: str) -> ReleaseRow:
         full=_download(release) or _NONE,
         delta=_smallest_delta(release) or _NONE,
     )
-
-
-def _standing(site: Site, release: Release, entry: ChannelEntry, page: str) -> Standing:
-    head = site.heads.get(entry.name)
-    newer = None
-    if head is not None and head != release.version:
-        newer = Link(addresses.from_page(page, addresses.release_page(head)), str(head))
-    return Standing(channel_title(entry.name), time_of(entry.since), newer)
 
 
 def _download(release: Release) -> str | None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from release.pages.render import render_site
-from tests.unit.pages.samples import full_site, site
+from tests.unit.pages.samples import full_site, site, stopped_site
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -27,6 +27,11 @@ PAGES = [
     "full/releases/1.0.10/index.html",
     "full/releases/1.1.0/index.html",
     "empty/index.html",
+    "stopped/index.html",
+    "stopped/releases/0.9.1/index.html",
+    "stopped/releases/1.0.9/index.html",
+    "stopped/releases/1.0.10/index.html",
+    "stopped/releases/1.0.11/index.html",
 ]
 
 NOT_WIDE = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
@@ -57,9 +62,10 @@ CONTRASTS = """() => {
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two sites on disk: every state at once, and nothing released."""
-    root = tmp_path_factory.mktemp("pages")
-    for name, sample in (("full", full_site("https://releases.example.org/pages/")), ("empty", site())):
+    """Sites on disk: every state at once, nothing released, and everything that can go wrong."""
+    root, address = tmp_path_factory.mktemp("pages"), "https://releases.example.org/pages/"
+    samples = {"full": full_site(address), "empty": site(), "stopped": stopped_site(address)}
+    for name, sample in samples.items():
         for path, data in render_site(sample).items():
             file = root / name / path
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -135,6 +141,56 @@ def test_a_reader_gets_from_the_channel_to_the_commands_and_back(browser: Browse
     assert page.locator("h1").inner_text() == "1.0.9"
     page.get_by_role("link", name="ExampleOS", exact=True).click()
     assert page.locator("h1").inner_text() == "Stable is at 1.0.9"
+    page.close()
+
+
+@pytest.mark.parametrize("width", [1200, 420])
+def test_the_first_screen_of_a_withdrawn_release_says_why_and_what_to_do(
+    browser: Browser, root: Path, width: int
+) -> None:
+    page = opened(browser, (root / "stopped/releases/1.0.10/index.html").as_uri(), width=width)
+    notice = page.get_by_role("region", name="1.0.10 is withdrawn: do not install it")
+    box = notice.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 800
+    assert "seen on 3 of 40 machines." in notice.inner_text()
+    assert page.locator("#downloads a:not([href$='index.html'])").count() == 0
+    notice.get_by_role("link", name="Alpha 1.0.11").click()
+    assert page.locator("h1").inner_text() == "1.0.11"
+    page.close()
+
+
+def test_a_reader_gets_from_a_notice_to_the_release_it_is_about(browser: Browser, root: Path) -> None:
+    page = opened(browser, (root / "stopped/index.html").as_uri())
+    titles = page.locator("#notices h3").all_inner_texts()
+    assert titles == [
+        "1.0.10 is withdrawn: do not install it",
+        "1.0.8 is withdrawn: do not install it",
+        "Stable: the rollout of 1.0.9 is paused",
+        "Alpha is frozen",
+        "Support of LTS 2025 ends soon",
+        "Support of LTS 2024 has ended",
+    ]
+    page.get_by_role("link", name=titles[2]).click()
+    assert page.get_by_role("heading", name=titles[2]).is_visible()
+    page.go_back()
+    page.locator("#channel-lts").get_by_role("link", name="LTS 2026").click()
+    assert page.url.endswith("#channel-lts-2026")
+    page.locator("#channel-beta").get_by_role("link", name="Why, and what to do").click()
+    assert page.url.endswith("/releases/1.0.10/index.html#status")
+    page.close()
+
+
+def test_what_is_withdrawn_is_seen_without_colours(browser: Browser, root: Path) -> None:
+    """In forced colours and in print the words and the line through the version remain."""
+    page = opened(browser, (root / "stopped/index.html").as_uri())
+    for media in ({"forced_colors": "active"}, {"forced_colors": "none", "media": "print"}):
+        page.emulate_media(**media)  # type: ignore[arg-type]  # some of playwright's literals
+        row = page.locator("tr.gone").first
+        assert row.inner_text().count("withdrawn") == 2
+        assert row.locator("s").evaluate("e => getComputedStyle(e).textDecorationLine") == "line-through"
+        border = page.locator(".notice.bad").first.evaluate("e => getComputedStyle(e).borderLeftWidth")
+        assert border == "5px"
     page.close()
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from release.bundle.release import BoardRelease, Measured, PayloadRecord, Release
 from release.catalog.artifact import ARTIFACT_ALGORITHMS, Artifact
 from release.catalog.board import Board
-from release.catalog.channel import DEFAULT_CHANNELS, PromotionKind
+from release.catalog.channel import DEFAULT_CHANNELS, Channel, Channels, PromotionKind
 from release.catalog.lineage import Lineage
 from release.catalog.naming import NamingScheme
 from release.catalog.version import Version
 from release.digests import Digest, FileDigests
 from release.image.packages import Package
-from release.pages.site import ChannelEntry, PublishedRelease, Site
+from release.pages.site import ChannelEntry, Hurry, PublishedRelease, Site, Stop, Support
 
 AMD64, ARM64 = Board("amd64"), Board("arm64")
 KEYS = (hashlib.sha256(b"first key").hexdigest(), hashlib.sha256(b"second key").hexdigest())
@@ -158,3 +159,99 @@ def full_site(base_url: str | None = None) -> Site:
         beta="1.0.10",
         stable="1.0.9",
     )
+
+
+REASON = "Machines with two disks do not find <root> & stop at boot;\nseen on 3 of 40 machines."
+ADVICE = "Boot the other partition, then take what the channel offers."
+LTS_2024 = datetime(2024, 3, 1, tzinfo=UTC)
+INCIDENT = "https://incidents.example.org/2026/17?a=1&b=2"
+
+
+def stream_channels(*streams: str) -> Channels:
+    """The four usual channels and streams of the last."""
+    *settled, lts = DEFAULT_CHANNELS
+    return Channels((*settled, *(Channel(name, ("stable",)) for name in streams), lts))
+
+
+def stopped_site(base_url: str | None = None) -> Site:
+    """Everything that can befall releases and channels.
+
+    1.0.10 is withdrawn while beta is at it, and so is 1.0.8, which other channels went on from. The
+    rollout of 1.0.9 in stable is paused, alpha is frozen, 1.0.11 was hurried into alpha. Of three LTS
+    streams one has ended, one ends soon, both while the next one was open already.
+    """
+    eight = release("1.0.8", board(AMD64, payload(127 << 20)), created=day(1))
+    nine = release("1.0.9", board(AMD64, payload(128 << 20), payload(10 << 20, "1.0.8")), created=day(2))
+    ten = replace(
+        release("1.0.10", board(AMD64, payload(131 << 20), payload(11 << 20, "1.0.9")), created=day(8)),
+        lineage=Lineage(PromotionKind.REBUILD, Version.parse("1.0.9")),
+        channel="beta",
+        software=(*nine.software[:-1], Package(name="systemd", version="258")),
+    )
+    eleven = release("1.0.11", board(AMD64, payload(130 << 20), payload(9 << 20, "1.0.10")), created=day(15))
+    old = release("0.9.1", board(AMD64, payload(90 << 20)), created=datetime(2024, 1, 9, 12, tzinfo=UTC))
+    hurry = Hurry(skipped=("soak", "freeze"), reason="A hole is <exploited> & spreads", incident=INCIDENT)
+    stable_pause = Stop(since=day(17), reason="Updates take an hour on slow disks")
+    sample = Site(
+        product="ExampleOS",
+        base_url=base_url,
+        channels=stream_channels("lts-2024", "lts-2025", "lts-2026"),
+        releases=(
+            published(old, **{"lts-2024": LTS_2024, "lts": LTS_2024}),
+            replace(
+                published(eight, **{"alpha": day(1, 10), "stable": day(1, 11), "lts-2025": day(1, 12)}),
+                withdrawals=(Stop(since=day(3), reason="Wrong keys inside"),),
+            ),
+            published(
+                nine,
+                **{"alpha": day(2), "stable": day(9), "lts-2026": day(12), "lts": day(12)},
+            ),
+            replace(
+                published(ten, alpha=day(9), beta=day(14)),
+                withdrawals=(
+                    Stop(since=day(10), reason="Thought to be slow", lifted=day(11)),
+                    Stop(since=day(16), reason=REASON, advice=ADVICE),
+                ),
+            ),
+            published(eleven, alpha=day(16)),
+        ),
+        heads={
+            name: Version.parse(version)
+            for name, version in {
+                "alpha": "1.0.11",
+                "beta": "1.0.10",
+                "stable": "1.0.9",
+                "lts-2024": "0.9.1",
+                "lts-2025": "1.0.8",
+                "lts-2026": "1.0.9",
+                "lts": "1.0.9",
+            }.items()
+        },
+        generated_at=day(20),
+        freezes={"alpha": (Stop(since=day(18), reason="Summer holidays", advice="Wait for day 25"),)},
+        support={
+            "lts-2024": Support(stream_of="lts", opened=LTS_2024, ends=datetime(2026, 8, 10, tzinfo=UTC)),
+            "lts-2025": Support(stream_of="lts", opened=day(1, 12), ends=datetime(2026, 10, 1, tzinfo=UTC)),
+            "lts-2026": Support(stream_of="lts", opened=day(12), ends=datetime(2028, 2, 12, tzinfo=UTC)),
+        },
+    )
+    return with_entry(
+        with_entry(sample, "1.0.11", "alpha", hurry=hurry), "1.0.9", "stable", pauses=(stable_pause,)
+    )
+
+
+def with_entry(sample: Site, version: str, channel: str, **changes: object) -> Site:
+    """The site with other fields of one channel's entry of one release."""
+    releases = tuple(
+        replace(
+            item,
+            channels=tuple(
+                replace(entry, **changes)  # type: ignore[arg-type]  # fields of an entry
+                if (str(item.release.version), entry.name) == (version, channel)
+                else entry
+                for entry in item.channels
+            ),
+        )
+        for item in sample.releases
+    )
+    return replace(sample, releases=releases)

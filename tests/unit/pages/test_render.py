@@ -13,11 +13,22 @@ import pytest
 from release.errors import InputError
 from release.pages.render import render_site, template_directory
 from release.pages.site import Site
-from tests.unit.pages.samples import AMD64, KEYS, board, day, full_site, payload, published, release, site
+from tests.unit.pages.samples import (
+    AMD64,
+    KEYS,
+    board,
+    day,
+    full_site,
+    payload,
+    published,
+    release,
+    site,
+    stopped_site,
+)
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 BASE = "https://releases.example.org/pages/"
-SITES = [full_site(), full_site(BASE), site()]
+SITES = [full_site(), full_site(BASE), site(), stopped_site(), stopped_site(BASE)]
 
 
 class Page(HTMLParser):
@@ -159,7 +170,7 @@ def test_a_release_page_has_files_sizes_shares_and_digests() -> None:
     digest = next(str(x.release_digest) for x in full_site().releases if str(x.release.version) == "1.0.10")
     assert digest in html
     assert 'href="../../../releases/1.0.10/release.json"' in html
-    assert "1.0.9</a> (rebuild)" in html
+    assert "1.0.9</a> (rebuild for Alpha: new bits, under a version of their own)" in html
     assert "SELINUX=&lt;yes|no&gt;" in html
 
 

@@ -8,9 +8,11 @@ import pytest
 
 from release.catalog.version import Version
 from release.errors import InputError
-from release.pages.site import ChannelEntry
+from release.pages.site import ChannelEntry, Stop, Support
 from release.pages.wording import channel_title, counted, listing, share, size, span
-from tests.unit.pages.samples import day, full_site
+from tests.unit.pages.samples import day, full_site, stopped_site
+
+SUPPORT = Support(stream_of="lts", opened=day(2), ends=day(9))
 
 
 @pytest.mark.parametrize(
@@ -27,6 +29,11 @@ from tests.unit.pages.samples import day, full_site
         ({"heads": {"alpha": Version(9, 0, 0)}}, "points to 9.0.0, which is not among the releases"),
         ({"heads": {"lts": Version(1, 0, 9)}}, "points to 1.0.9, but not since when"),
         ({"releases": full_site().releases * 2}, "release 1.0.11 is listed twice"),
+        ({"freezes": {"nightly": ()}}, "channel 'nightly' is unknown"),
+        ({"support": {"nightly": SUPPORT}}, "channel 'nightly' is unknown"),
+        ({"support": {"lts": replace(SUPPORT, stream_of="stable")}}, "'lts': expected a stream of a channel"),
+        ({"support": {"lts": SUPPORT}}, "'lts': expected a stream of a channel .* is no stream, found 'lts'"),
+        ({"support": {"alpha": SUPPORT, "beta": replace(SUPPORT, opened=day(1))}}, "not in the order"),
     ],
 )
 def test_a_site_that_contradicts_itself_is_refused(change: dict[str, Any], message: str) -> None:
@@ -46,8 +53,31 @@ def test_channels_of_a_release_are_known_ones_and_there_once() -> None:
 
 
 def test_times_are_in_utc() -> None:
+    elsewhere = day(1).astimezone(timezone(timedelta(hours=2)))
     with pytest.raises(InputError, match="channel alpha: since: expected a time in UTC"):
-        ChannelEntry(name="alpha", since=day(1).astimezone(timezone(timedelta(hours=2))))
+        ChannelEntry(name="alpha", since=elsewhere)
+    with pytest.raises(InputError, match="stop: since: expected a time in UTC"):
+        Stop(since=elsewhere, reason="")
+    with pytest.raises(InputError, match="stop: lifted: expected a time in UTC"):
+        Stop(since=day(1), reason="", lifted=elsewhere)
+    with pytest.raises(InputError, match="support: ends: expected a time in UTC"):
+        Support(stream_of="lts", opened=day(1), ends=elsewhere)
+
+
+def test_support_ends_after_it_opened() -> None:
+    with pytest.raises(InputError, match=r"support: ends .*, which is not after it opened"):
+        Support(stream_of="lts", opened=day(2), ends=day(2))
+
+
+def test_a_channel_with_streams_is_supported_as_the_newest_of_them() -> None:
+    sample = stopped_site()
+    assert sample.streams("lts") == ("lts-2024", "lts-2025", "lts-2026")
+    assert sample.streams("stable") == ()
+    assert sample.supported("lts") == sample.support["lts-2026"]
+    assert sample.supported("stable") is None
+    assert [name for name in ("lts-2024", "lts-2025", "lts", "stable") if sample.has_ended(name)] == [
+        "lts-2024"
+    ]
 
 
 @pytest.mark.parametrize(

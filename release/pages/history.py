@@ -1,0 +1,66 @@
+"""What happened to a release, in order. Nothing that happened is ever left out again. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from release.pages.links import Link, release_link
+from release.pages.notices import skipped
+from release.pages.site import ChannelEntry, PublishedRelease, Site, Stop
+from release.pages.wording import Time, channel_title, time_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened. ``said`` is the reason that people gave, ``link`` another release."""
+
+    time: Time
+    text: str
+    said: str = ""
+    link: Link | None = None
+
+
+_Dated = tuple[datetime, Event]
+
+
+def history(site: Site, published: PublishedRelease, page: str) -> tuple[Event, ...]:
+    """Everything, the oldest first; what happened at the same time stays in the order of the channels."""
+    release = published.release
+    found = [_event(release.created, f"Assembled, built for {channel_title(release.channel)}")]
+    for entry in sorted(published.channels, key=lambda entry: site.channels.rank(entry.name)):
+        found += _in_channel(site, published, entry, page)
+    for stop in published.withdrawals:
+        found += _stop(stop, "Withdrawn", "Withdrawal lifted")
+    return tuple(event for _, event in sorted(found, key=lambda pair: pair[0]))
+
+
+def _in_channel(site: Site, published: PublishedRelease, entry: ChannelEntry, page: str) -> Iterator[_Dated]:
+    title = channel_title(entry.name)
+    if entry.hurry:
+        text = f"{title} offers it, without waiting for {skipped(entry.hurry)}"
+        yield _event(entry.since, text, said=entry.hurry.reason)
+    else:
+        yield _event(entry.since, f"{title} offers it")
+    for stop in entry.pauses:
+        yield from _stop(stop, f"Rollout in {title} paused", f"Rollout in {title} goes on")
+    newer = site.successor(entry.name, published.release.version)
+    replaced = None if newer is None else site.on_channel(entry.name, newer)
+    for stop in site.freezes.get(entry.name, ()):
+        for moment, event in _stop(stop, f"{title} frozen", f"{title} not frozen any more"):
+            if entry.since <= moment and (replaced is None or moment < replaced.since):
+                yield moment, event
+    if newer and replaced:
+        link = release_link(site, newer, page)
+        yield _event(replaced.since, f"Superseded in {title} by", link=link)
+
+
+def _stop(stop: Stop, begun: str, lifted: str) -> Iterator[_Dated]:
+    yield _event(stop.since, begun, said=stop.reason)
+    if stop.lifted:
+        yield _event(stop.lifted, lifted)
+
+
+def _event(moment: datetime, text: str, *, said: str = "", link: Link | None = None) -> _Dated:
+    return moment, Event(time=time_of(moment), text=text, said=said.strip(), link=link)
