@@ -19,6 +19,7 @@ from release.errors import NotVerifiedError, RefusedError
 from release.ledger.state import Head
 from release.ledger.statements import PromotionSubject
 from release.line.checking import verify_on
+from release.line.head import head_job, sign_head
 from release.line.pages import pages_job
 from release.line.requests import ask_gate, carry_out_request, open_requests, request_status
 from release.line.sources import registered_release
@@ -45,7 +46,7 @@ def request_job(yard: Yard, request: Digest) -> Job:
 
 
 def _promotion_job(yard: Yard, request: Digest, asked: PromotionSubject) -> Job:
-    """Bytes first, then the ledger, then pointers."""
+    """Bytes first, then the ledger, then pointers, then the head that vouches for them."""
     name = request.hex[:12]
     return (
         Step(f"decide-{name}", "ask the gate", lambda _: ask_gate(yard, request)),
@@ -53,12 +54,13 @@ def _promotion_job(yard: Yard, request: Digest, asked: PromotionSubject) -> Job:
         Step(f"copy-{name}", "bring the files under the channel", lambda _: _copy(yard, asked)),
         Step(f"move-{name}", "record the move in the ledger", lambda _: _move(yard, request, asked)),
         Step(f"point-{name}", "move the channel pointers", lambda _: _align(yard)),
+        Step(f"head-{name}", "sign the mirror's head", lambda _: sign_head(yard)),
     )
 
 
 def closing_job(yard: Yard) -> Job:
-    """The steps that bring pointers and pages to what the ledger says. Runs alone, too."""
-    return (*pointer_job(yard), *pages_job(yard))
+    """The steps that bring pointers, head and pages to what the ledger says. Runs alone, too."""
+    return (*pointer_job(yard), *head_job(yard), *pages_job(yard))
 
 
 def pointer_job(yard: Yard) -> Job:

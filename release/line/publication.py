@@ -16,6 +16,7 @@ from release.catalog.version import Version
 from release.errors import InputError, NotVerifiedError, RefusedError
 from release.ledger.kinds import EvidenceFound, ReleaseRegistered
 from release.line.checking import MIRROR_VERIFIED, verify_on
+from release.line.head import head_job
 from release.line.promotion import pointer_job
 from release.line.steps import Job, Report, Step
 from release.line.workspace import Workspace
@@ -23,6 +24,7 @@ from release.line.yard import Yard
 from release.mirror.directory import DirectoryStore
 from release.mirror.sync import Action, Upload, publish
 from release.promotion.proposals import evidence, registration
+from release.signing.key_health import check_outlives, signer_health
 
 PAYLOAD_PROVEN = "payload-proven"
 """Evidence that publishing records, beside ``release.line.checking.MIRROR_VERIFIED``."""
@@ -47,6 +49,7 @@ def publication_job(yard: Yard, order: PublicationOrder) -> Job:
         Step("upload", "upload and read back", lambda report: _upload(yard, order.version, report)),
         Step("register", "verify the release on the mirror and record it", lambda _: _register(yard, order)),
         *(pointer_job(yard) if order.offered_in else ()),
+        *head_job(yard),
     )
 
 
@@ -82,6 +85,7 @@ def _check(yard: Yard, order: PublicationOrder) -> str:
             f" found {release.product} {release.version}"
         )
     yard.ledger.rehearse(registration(_registered(order, release)), now=yard.clock())
+    _check_key(yard)
     uploaded = _uploaded(yard, version)
     if uploaded is not None and uploaded != encode(release):
         raise RefusedError(
@@ -94,6 +98,15 @@ def _check(yard: Yard, order: PublicationOrder) -> str:
     if not files:
         return "uploaded before, as the mirror has it"
     return f"{len(files)} files, {sum(file.size for file in files):,} bytes, verified"
+
+
+def _check_key(yard: Yard) -> None:
+    """Refuse to publish what could not be verified for as long as it may be the newest release."""
+    now = yard.clock()
+    found = signer_health(yard.certificates(), yard.signing_key(), now)
+    lifetime = yard.policy().signing.release_lifetime
+    why = f"by the policy a release may be the newest for {lifetime.days} days,"
+    check_outlives(found, now + lifetime, why)
 
 
 def _upload(yard: Yard, version: Version, report: Report) -> str:

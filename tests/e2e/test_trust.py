@@ -48,7 +48,7 @@ def record_what_nobody_can_read(yard: SmallYard, name: str, channel: str) -> str
             role="maintainer",
             by=key.fingerprint,
             now=now,
-            valid_for=opened.policy().get(channel).sign_off_valid_for,
+            valid_for=opened.policy().get(channel).terms.sign_off_valid_for,
         )
         go = write_statement(SIGN_OFF, {**read_statement(said.statement(), SIGN_OFF, "test"), "more": 1})
         sign_off = SignOffGiven(statement=go, statement_signature=key.sign(go.encode()))
@@ -230,7 +230,7 @@ def test_scripts_are_told_what_a_sign_off_and_a_run_came_to(
     assert yard.humpyard("promote", "run", "--json") == 1
     printed = capsys.readouterr()
     found = json.loads(printed.out)
-    assert [(one["channel"], one["phase"]) for one in found["carried_out"]] == [("alpha", "moved")]
+    assert [(one["channel"], one["phase"]) for one in found["carried_out"]] == [("alpha", "carried-out")]
     (waiting,) = found["waiting"]
     assert waiting["request"] == asked
     assert waiting["why"] in printed.err
