@@ -21,7 +21,7 @@ from release.ledger.state import State
 from release.line.beginning import beginning_job
 from release.line.laying_out import DEMO_PEOPLE, POLICY, SETTINGS, lay_out
 from release.line.publication import PublicationOrder, publication_job
-from release.line.statements import Asking, ask_for, say_to
+from release.line.statements import Asking, ask_for, record, say_to
 from release.line.steps import Observer, Step, run_job
 from release.promotion.policy_file import read_policy
 from release.promotion.sign_off import Verdict
@@ -166,19 +166,14 @@ class Demo:
     def _sign_off(self, request: Digest, name: str) -> None:
         def act() -> str:
             person = self.person(name)
-            said = self._state().requests[request].sign_offs
-            if any(one.signer == person.fingerprint for one in said):
+            given = self._state().requests[request].sign_offs
+            if any(one.signer == person.fingerprint for one in given):
                 return f"{name} has signed already"
             with ExitStack() as stack:
                 yard = stack.enter_context(open_yard(self.settings_file, person=person))
-                say_to(
-                    yard,
-                    person_signer(person, stack),
-                    request,
-                    Verdict.GO,
-                    role="maintainer",
-                    reason="tested",
-                )
+                author = person_signer(person, stack)
+                said = say_to(yard, author, request, Verdict.GO, role="maintainer", reason="tested")
+                record(yard, said)
             return f"signed with {name}'s own key {person.fingerprint[-16:]}"
 
         self._step(f"sign-off-{name.lower()}", f"{name} says go", act)

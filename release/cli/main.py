@@ -14,7 +14,20 @@ from typing import Annotated, Protocol, runtime_checkable
 
 import typer
 
-from release.cli import candidate, evidence, init, ledger, mirror, pages, payload, promote, releases, signing
+from release.cli import (
+    candidate,
+    evidence,
+    init,
+    ledger,
+    mirror,
+    pages,
+    payload,
+    policy,
+    promote,
+    releases,
+    signing,
+    stop,
+)
 from release.cli.output import complain, drop_output, say, stderr
 from release.errors import HumpyardError
 
@@ -37,8 +50,11 @@ app.add_typer(candidate.app, name="candidate")
 app.add_typer(releases.app, name="release")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(promote.app, name="promote")
+app.add_typer(stop.app, name="stop")
+app.add_typer(policy.app, name="policy")
 app.add_typer(pages.app, name="pages")
 app.add_typer(ledger.app, name="ledger")
+app.command("log")(ledger.log)
 app.command("verify")(mirror.verify)
 app.add_typer(payload.app, name="payload")
 app.add_typer(signing.app, name="signing")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from release.atomic import replacing
 from release.canonical import Json
+from release.cli.acting import acting, find_digest
 from release.cli.options import (
     DEFAULT_SETTINGS,
     As,
@@ -19,15 +21,14 @@ from release.cli.options import (
     version_of,
 )
 from release.cli.output import emit, say, table, work
-from release.digests import Digest
-from release.errors import InputError, RefusedError
-from release.ledger.state import State
+from release.errors import RefusedError, storage_errors
 from release.line.promotion import run_round
 from release.line.requests import open_requests, request_status
-from release.line.statements import Asking, ask_for, say_to
+from release.line.statements import Asking, ask_for, read_signed, record, say_to
+from release.promotion.request import Skippable
 from release.promotion.sign_off import Verdict
 from release.promotion.status import Phase, RequestStatus
-from release.wiring import open_yard, person_signer
+from release.wiring import open_yard
 
 app = typer.Typer(
     help="Move channels: request, sign off, see what is missing, carry out.", no_args_is_help=True
@@ -38,9 +39,16 @@ MARK = {True: "met", False: "NOT MET"}
 @app.command()
 def request(
     version: Annotated[str, typer.Argument(metavar="VERSION", help="A published release.")],
-    to: Annotated[str, typer.Option(metavar="CHANNEL", help="The channel that shall offer it.")],
+    to: Annotated[
+        str, typer.Option(metavar="CHANNEL", help="The channel that shall offer it; a new stream is opened.")
+    ],
     fingerprint: As,
     reason: Annotated[str, typer.Option(help="Shown to those who decide.")] = "",
+    hurry: Annotated[
+        list[Skippable],
+        typer.Option(help="Skip this; takes the hurry quorum and a reason. Repeatable. Loud for ever."),
+    ] = [],
+    incident: Annotated[str | None, typer.Option(help="Where the reason for the hurry is told.")] = None,
     gnupg_home: GnupgHome = None,
     secret_key: SecretKeys = [],
     settings: SettingsFile = DEFAULT_SETTINGS,
@@ -51,10 +59,9 @@ def request(
     The request names the release digest, the policy in force and where the channel is now. When any
     of these changes it is void, and so are its sign-offs. Your own go does not count.
     """
-    person = person_of(fingerprint, gnupg_home, secret_key)
-    with ExitStack() as stack:
-        yard = stack.enter_context(open_yard(settings, person=person))
-        digest = ask_for(yard, person_signer(person, stack), version_of(version), to, Asking(reason=reason))
+    asking = Asking(reason=reason, hurry=tuple(dict.fromkeys(hurry)), incident=incident)
+    with acting(settings, person_of(fingerprint, gnupg_home, secret_key)) as (yard, author):
+        digest = ask_for(yard, author, version_of(version), to, asking)
     if as_json:
         emit({"request": str(digest), "channel": to, "version": version})
         return
@@ -68,29 +75,75 @@ def sign_off(
         str, typer.Argument(metavar="REQUEST", help="The request's digest, or enough of it to be unique.")
     ],
     fingerprint: As,
-    go: Annotated[bool, typer.Option("--go/--no-go", help="Your verdict. A no-go is a veto.")],
-    role: Annotated[str, typer.Option(help="In which role.")] = "maintainer",
+    go: Annotated[bool | None, typer.Option("--go/--no-go", help="Your verdict. A no-go is a veto.")] = None,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take back what you said before.")] = False,
+    overrule: Annotated[
+        bool, typer.Option("--overrule", help="Set aside the no-gos so far; takes the overrule quorum.")
+    ] = False,
+    role: Annotated[
+        str | None, typer.Option(help="In which role. [default: one of yours that the quorum asks for]")
+    ] = None,
     reason: Annotated[str, typer.Option(help="Recorded with it; expected with --no-go.")] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="Write the signed statement here instead: for `promote record`.")
+    ] = None,
     gnupg_home: GnupgHome = None,
     secret_key: SecretKeys = [],
     settings: SettingsFile = DEFAULT_SETTINGS,
     as_json: AsJson = False,
 ) -> None:
-    """Say go or no-go to a request, signed with your own key.
+    """Say go or no-go to a request, signed with your own key on your own machine.
 
-    It counts for this request only, until it expires. A no-go stands until you say go yourself.
+    It counts for this request only, until it expires. A no-go stands until you take it back or say go,
+    or enough others overrule it.
     """
-    person = person_of(fingerprint, gnupg_home, secret_key)
-    verdict = Verdict.GO if go else Verdict.NO_GO
-    with ExitStack() as stack:
-        yard = stack.enter_context(open_yard(settings, person=person))
-        digest = _find(yard.ledger.state(), request)
-        say_to(yard, person_signer(person, stack), digest, verdict, role=role, reason=reason)
+    verdict = _verdict(go, withdraw=withdraw, overrule=overrule)
+    with acting(settings, person_of(fingerprint, gnupg_home, secret_key)) as (yard, author):
+        digest = find_digest("request", yard.ledger.state().requests, request)
+        signed = say_to(yard, author, digest, verdict, role=role, reason=reason)
+        if out is not None:
+            with storage_errors(out), replacing(out) as target:
+                target.write(signed.dump())
+            say(f"wrote {out}; whoever can write to the store: humpyard promote record {out}")
+            return
+        record(yard, signed)
         found = request_status(yard, digest)
     if as_json:
         emit(found.as_json())
     else:
         _show(found)
+
+
+def _verdict(go: bool | None, *, withdraw: bool, overrule: bool) -> Verdict:
+    said = [
+        verdict
+        for verdict, chosen in (
+            (Verdict.GO, go is True),
+            (Verdict.NO_GO, go is False),
+            (Verdict.WITHDRAW, withdraw),
+            (Verdict.OVERRULE, overrule),
+        )
+        if chosen
+    ]
+    if len(said) != 1:
+        raise typer.BadParameter("expected one of --go, --no-go, --withdraw, --overrule")
+    return said[0]
+
+
+@app.command("record")
+def record_statements(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="Signed statements.")
+    ],
+    settings: SettingsFile = DEFAULT_SETTINGS,
+) -> None:
+    """Record statements that others signed with `--out`. Each is checked as if they recorded it."""
+    with open_yard(settings) as yard:
+        for path in files:
+            with storage_errors(path):
+                data = path.read_bytes()
+            digest = record(yard, read_signed(data, str(path)))
+            say(f"{path}: recorded as {digest.hex[:12]}")
 
 
 @app.command()
@@ -151,14 +204,3 @@ def _show(one: RequestStatus) -> None:
         for rule in one.decision.rules
     ]
     table(("rule", "", "found, or missing", "who can provide it"), rows)
-
-
-def _find(state: State, text: str) -> Digest:
-    wanted = text.removeprefix("sha256:")
-    found = [digest for digest in state.requests if digest.hex.startswith(wanted)]
-    if len(found) != 1 or not wanted:
-        raise InputError(
-            f"request {text!r}: expected the start of one request's digest, {len(found)} fit",
-            hint="humpyard promote status lists them",
-        )
-    return found[0]

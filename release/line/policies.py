@@ -24,11 +24,20 @@ def stored_policy(store: ObjectReader, digest: Digest) -> Policy:
         NotVerifiedError: the store holds other bytes.
         InputError: it is not there, or is no policy.
     """
+    return read_policy(_read(store, digest), policy_key(digest))
+
+
+def policy_text(store: ObjectReader, digest: Digest) -> str:
+    """The file of that digest, which was read as a policy before. Raises as ``stored_policy``."""
+    return _read(store, digest).decode()
+
+
+def _read(store: ObjectReader, digest: Digest) -> bytes:
     key = policy_key(digest)
     data = store.read(key, POLICY_LIMIT)
     if Digest.sha256(data) != digest:
         raise NotVerifiedError(f"{key}: expected {digest}, found {Digest.sha256(data)}")
-    return read_policy(data, key)
+    return data
 
 
 def policy_in_force(store: ObjectReader, state: State) -> Policy:

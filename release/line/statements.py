@@ -1,28 +1,75 @@
-"""People's statements: a request, a sign-off or a stop is made, signed by its author, and recorded."""
+"""People's statements: a request, a sign-off or a stop is made, signed by its author, and recorded.
+
+Making and recording are apart, so that a person without access to the store can hand a signed statement
+to somebody who has it: the signature is theirs either way, and is checked when it is recorded.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from release import canonical
 from release.catalog.version import Version
 from release.digests import Digest
-from release.errors import RefusedError
+from release.errors import InputError, RefusedError
 from release.ledger.chain import Proposal, StatementSigner
 from release.ledger.entries import CLOCK_SKEW
-from release.ledger.statements import StopAction
+from release.ledger.statements import (
+    POLICY_REQUEST,
+    REQUEST,
+    RESUME_REQUEST,
+    SIGN_OFF,
+    STATEMENT_LIMIT,
+    STOP,
+    WAIVER,
+    StopAction,
+    statement_digest,
+)
 from release.line.policies import policy_key
 from release.line.requests import request_status
 from release.line.yard import Yard
 from release.promotion import proposals_people
 from release.promotion.case import Case, Request, open_case
+from release.promotion.decide import decide
 from release.promotion.governance import new_policy_request, new_resume_request
 from release.promotion.policy import Policy
 from release.promotion.policy_file import read_policy
 from release.promotion.request import PromotionRequest, Skippable, new_request
 from release.promotion.sign_off import Verdict, new_sign_off
 from release.promotion.stop import StopOrder
+
+Proposing = Callable[..., Proposal]
+"""Makes the proposal that records a signed statement; see ``release.promotion.proposals_people``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """A statement and its author's armored detached signature: all that ever leaves their machine."""
+
+    statement: str
+    signature: str
+
+    @property
+    def digest(self) -> Digest:
+        """What names the statement."""
+        return statement_digest(self.statement)
+
+    def dump(self) -> bytes:
+        """As a file, to be carried to where it can be recorded."""
+        return canonical.dump({"statement": self.statement, "signature": self.signature})
+
+
+def read_signed(data: bytes, where: str) -> Signed:
+    """Read what ``Signed.dump`` writes. Raises InputError. The signature is checked when it is recorded."""
+    fields = canonical.load(data, where, 4 * STATEMENT_LIMIT)
+    statement, signature = fields.get("statement"), fields.get("signature")
+    if set(fields) != {"statement", "signature"} or not (
+        isinstance(statement, str) and isinstance(signature, str)
+    ):
+        raise InputError(f"{where}: expected a statement and its signature, found {', '.join(fields)}")
+    return Signed(statement=statement, signature=signature)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,31 +169,55 @@ def _record_request(yard: Yard, author: StatementSigner, text: str, now: datetim
 
 
 def say_to(
-    yard: Yard, author: StatementSigner, request: Digest, verdict: Verdict, *, role: str, reason: str = ""
-) -> None:
-    """Record what ``author`` says to a request.
+    yard: Yard,
+    author: StatementSigner,
+    request: Digest,
+    verdict: Verdict,
+    *,
+    role: str | None = None,
+    reason: str = "",
+) -> Signed:
+    """What ``author`` says to a request, signed; ``record`` makes it count.
+
+    Without a role it is one that they hold and that the request's quorum asks for.
 
     Raises:
         InputError: there is no such request.
-        RefusedError: it could not count; says why.
+        RefusedError: nothing can be said to it, or not by them.
     """
     now = yard.clock()
     case = request_status(yard, request).case
     terms = case.terms if isinstance(case, Case) else None
-    if terms is None:
+    if not isinstance(case, Case) or terms is None:
         raise RefusedError(
             f"request {request}: cannot be signed off", hint="humpyard promote status says why"
         )
     given = new_sign_off(
         request,
         verdict,
-        role=role,
+        role=find_role(case.policy, author, role, _roles(case, author, verdict)),
         by=author.fingerprint,
         now=now,
         valid_for=terms.sign_off_valid_for,
         reason=reason,
     )
-    record_statement(yard, author, given.statement(), proposals_people.sign_off, now)
+    return sign_statement(author, given.statement())
+
+
+def _roles(case: Case, author: StatementSigner, verdict: Verdict) -> tuple[str, ...]:
+    """The roles in which a verdict can count, those that are still asked for first."""
+    person = case.policy.person(author.fingerprint)
+    if verdict in {Verdict.NO_GO, Verdict.WITHDRAW}:
+        return () if person is None else person.roles
+    if verdict is Verdict.OVERRULE:
+        return tuple(quorum.role for quorum in case.terms.overrule) if case.terms else ()
+    open_roles = [name.split()[-1] for name in _unmet_quorums(case)]
+    asked = [quorum.role for quorum in case.terms.quorum] if case.terms else []
+    return tuple(dict.fromkeys([*open_roles, *asked]))
+
+
+def _unmet_quorums(case: Case) -> list[str]:
+    return [rule.name for rule in decide(case).unmet if rule.name.startswith(("quorum ", "hurry "))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,13 +286,47 @@ def find_role(policy: Policy, author: StatementSigner, wanted: str | None, able:
 
 
 def record_statement(
-    yard: Yard,
-    author: StatementSigner,
-    text: str,
-    proposal: Callable[..., Proposal],
-    now: datetime,
+    yard: Yard, author: StatementSigner, text: str, proposal: Proposing, now: datetime
 ) -> Digest:
-    """Sign a statement as ``author`` and record it; returns its digest. Raises what ``proposal`` raises."""
-    signature, policy = author.sign(text.encode()), yard.policy()
-    yard.ledger.append(proposal(text, signature, verifier=yard.statements, policy=policy, now=now), now=now)
-    return Digest.sha256(text.encode())
+    """Sign a statement as ``author``, record it, and return its digest. Raises as ``proposal``."""
+    return _append(yard, sign_statement(author, text), proposal, now)
+
+
+def sign_statement(author: StatementSigner, text: str) -> Signed:
+    """A statement with its author's signature, not recorded anywhere."""
+    return Signed(statement=text, signature=author.sign(text.encode()))
+
+
+def record(yard: Yard, signed: Signed) -> Digest:
+    """Record what somebody else signed, whatever it is; returns its digest. Safe to repeat.
+
+    Raises:
+        InputError: it is no statement.
+        NotVerifiedError: the signature does not hold.
+        RefusedError: it could not count; says why.
+    """
+    fields = canonical.load(signed.statement.encode(), "statement", STATEMENT_LIMIT)
+    proposal = _PROPOSALS.get(str(fields.get("statement")))
+    if proposal is None:
+        raise InputError(
+            f"statement: expected one of {', '.join(_PROPOSALS)}, found {fields.get('statement')!r}"
+        )
+    return _append(yard, signed, proposal, yard.clock())
+
+
+def _append(yard: Yard, signed: Signed, proposal: Proposing, now: datetime) -> Digest:
+    proposed = proposal(
+        signed.statement, signed.signature, verifier=yard.statements, policy=yard.policy(), now=now
+    )
+    yard.ledger.append(proposed, now=now)
+    return signed.digest
+
+
+_PROPOSALS: Mapping[str, Proposing] = {
+    REQUEST: proposals_people.request,
+    POLICY_REQUEST: proposals_people.request,
+    RESUME_REQUEST: proposals_people.request,
+    SIGN_OFF: proposals_people.sign_off,
+    WAIVER: proposals_people.waiver,
+    STOP: proposals_people.stop,
+}

@@ -25,10 +25,58 @@ _CHANNELS = """\
 #   quorum              who must say go: {{ role = "...", count = 2 }}, or {{ role = "...", share = 0.5 }}
 #                       for more than half of them; several in the list must all be met
 #   open = true         instead of a quorum: nobody needs to say go
-#   evidence            checks that must have passed; unknown is not passed
+#   overrule            who must agree to set a no-go aside; left out: only its author can take it back
+#   evidence            checks that must have passed; unknown is not passed. The pipeline itself finds
+#                       payload-proven, mirror-verified, notes-complete, comparison, payload-signatures,
+#                       key-health; test reports have the names they are imported under
+#   soak                hours that the channel before must have offered it without a break
+#   hurry               who must say go, too, to skip soak and freeze windows; must be a higher quorum
+#   limits              {{ image_growth_percent = 5, boot_bytes = 62914560, delta_percent = 60,
+#                       downgrades = 0 }}; downgrades that somebody waives do not count
+#   streams             the channel has streams (lts-2024, lts-2026, ...) and follows the newest of them
 #   sign_off_valid_for  hours, 168 when left out
 #   request_valid_for   hours, 336 when left out
 """
+
+_REST = """# Changing this file: `humpyard policy request NEW_FILE`, under the quorum of the policy in force.
+# Left out: more than half of every role that moves a channel.
+[governance]
+quorum = [{{ role = {role}, count = {count} }}]
+
+# Stopping (humpyard stop) takes one person of these roles; going on again takes the quorum.
+[emergency]
+stop = [{role}]
+quorum = [{{ role = {role}, count = {count} }}]
+
+# Whose holders may answer for failures that a check found (humpyard evidence waive).
+[waivers]
+roles = [{role}]
+
+[signing]
+payload_signatures = 1       # distinct trusted keys that must have signed every payload
+release_lifetime_days = 90   # nothing is published with keys that expire sooner
+head_valid_for = 24          # hours after which nobody believes a mirror that shows nothing newer
+
+# When nothing is promoted. Local times in the zone; `every` is a rule of RFC 5545.
+# [[freezes]]
+# name = "winter holidays"
+# zone = "Europe/Berlin"
+# begins = 2026-12-18T00:00:00
+# ends = 2027-01-04T08:00:00
+# every = "FREQ=YEARLY"
+#
+# [[freezes]]
+# name = "weekend"
+# zone = "Europe/Berlin"
+# begins = 2026-01-02T15:00:00    # a Friday
+# ends = 2026-01-05T08:00:00
+# every = "FREQ=WEEKLY;BYDAY=FR"
+# channels = ["stable", "lts"]    # all when left out
+"""
+
+
+_WITH_STREAMS = "lts"
+"""As Flatcar has it: a new stream about every year, supported for 18 months, 6 of them beside the next."""
 
 
 def default_policy_text(
@@ -49,6 +97,7 @@ def default_policy_text(
     parts = [_HEAD.format(product=_quote(product)), *(_person(person) for person in people)]
     parts.append(_CHANNELS.format())
     parts.extend(_channel(channel, role, count, is_open=channel.name in free) for channel in channels)
+    parts.append(_REST.format(role=_quote(role), count=count))
     text = "\n".join(parts)
     read_policy(text.encode(), "new policy")
     return text
@@ -71,6 +120,8 @@ def _channel(channel: Channel, role: str, count: int, *, is_open: bool) -> str:
         lines.append(f"kind = {_quote(channel.kind)}")
     lines.append("open = true" if is_open else f"quorum = [{{ role = {_quote(role)}, count = {count} }}]")
     lines.append('evidence = ["payload-proven"]')
+    if channel.name == _WITH_STREAMS:
+        lines.append("streams = { support_months = 18, overlap_months = 6 }")
     return "\n".join(lines) + "\n"
 
 
