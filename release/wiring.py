@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,9 +35,26 @@ from release.signing.trusted_keys import PayloadKey, load_payload_key
 from release.signing.verifying import AllowListVerifier, verifier_from_keys
 
 
+_clock: ContextVar[Callable[[], datetime]] = ContextVar("clock", default=lambda: datetime.now(UTC))
+
+
 def utc_now() -> datetime:
     """The time, aware, UTC, whole seconds. The only look at a clock that decisions get."""
-    return datetime.now(UTC).replace(microsecond=0)
+    return _clock.get()().replace(microsecond=0)
+
+
+@contextmanager
+def simulated_clock(clock: Callable[[], datetime]) -> Iterator[None]:
+    """Let everything that is opened here, command lines included, take its time (UTC) from ``clock``.
+
+    For rehearsals: nothing outside the process can ask for it. OpenPGP signatures still carry the real
+    time, so a simulated one must not be before it.
+    """
+    token = _clock.set(clock)
+    try:
+        yield
+    finally:
+        _clock.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
