@@ -34,7 +34,6 @@ from release.signing.signer import DigestSigner, SecretsHandler
 from release.signing.trusted_keys import PayloadKey, load_payload_key
 from release.signing.verifying import AllowListVerifier, verifier_from_keys
 
-
 _clock: ContextVar[Callable[[], datetime]] = ContextVar("clock", default=lambda: datetime.now(UTC))
 
 
