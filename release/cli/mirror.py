@@ -10,13 +10,14 @@ from typing import Annotated
 
 import typer
 
-from release.bundle.verify import Checks, Report, verify_release
+from release.bundle.verify import Report, verify_release
 from release.canonical import Json
 from release.catalog.naming import NamingScheme
 from release.cli.options import AsJson, version_of
 from release.cli.output import emit, say
 from release.errors import NotVerifiedError, storage_errors
 from release.line.verification import release_checks
+from release.payload.signature_blob import MOST_SIGNATURES
 from release.settings import load_settings
 from release.signing.trusted_keys import load_payload_key
 from release.signing.verifying import AllowListVerifier, verifier_from_keys
@@ -45,6 +46,15 @@ def verify(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Settings with the product's own file names."),
     ] = None,
+    payload_signatures: Annotated[
+        int,
+        typer.Option(
+            metavar="K",
+            min=1,
+            max=MOST_SIGNATURES,
+            help="How many different payload keys must have signed each payload.",
+        ),
+    ] = 1,
     prove: Annotated[
         bool, typer.Option("--prove", help="Also apply every full payload and compare the image.")
     ] = False,
@@ -55,25 +65,22 @@ def verify(
     Give only keys that you got from somewhere else than the mirror. Keys of the build system count
     for files of image sets and for nothing else; without any, the pipeline must have signed those,
     too. Needs no settings, takes nothing but file names from them, and writes only temporary files.
+
+    With --payload-signatures 2, say, two different payload keys must have signed. That is for you to
+    know: machines are content with one (update_engine the first of version 2, ue-rs any).
     """
     wanted = version_of(version)
     naming = NamingScheme() if settings is None else load_settings(settings).naming
-    with _checks(release_key, build_key, payload_key, prove=prove) as checks, _scratch() as scratch:
+    keys = [load_payload_key(path) for path in payload_key]
+    with ExitStack() as stack:
+        signatures = _verifier(release_key, stack)
+        image_signatures = _verifier(build_key, stack) if build_key else signatures
+        checks = release_checks(signatures, image_signatures, keys, prove=prove, needed=payload_signatures)
+        scratch = stack.enter_context(_scratch())
         report = verify_release(
             open_mirror(mirror), wanted, product=product, checks=checks, scratch=scratch, naming=naming
         )
     _tell(report, as_json=as_json)
-
-
-@contextmanager
-def _checks(
-    release: Sequence[Path], build: Sequence[Path], payload: Sequence[Path], *, prove: bool
-) -> Iterator[Checks]:
-    with ExitStack() as stack:
-        signatures = _verifier(release, stack)
-        image_signatures = _verifier(build, stack) if build else signatures
-        keys = [load_payload_key(path) for path in payload]
-        yield release_checks(signatures, image_signatures, keys, prove=prove)
 
 
 def _verifier(files: Sequence[Path], stack: ExitStack) -> AllowListVerifier:

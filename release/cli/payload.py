@@ -27,7 +27,12 @@ from release.payload.profile import FLATCAR
 from release.payload.reader import describe, open_payload
 from release.payload.signature_blob import MOST_SIGNATURES
 from release.signing import open_signer
-from release.signing.payload_signature import VerifiedSlot, sign_payload, verify_payload
+from release.signing.payload_signature import (
+    VerifiedSlot,
+    distinct_signers,
+    sign_payload,
+    verify_payload,
+)
 from release.signing.secret_sources import ask
 from release.signing.signer import DigestSigner, KeyUriError
 from release.signing.trusted_keys import load_payload_key
@@ -205,16 +210,25 @@ def _text(value: object) -> str:
 
 @app.command()
 def verify(
-    payload: Payload, key: Keys, profile: ProfileName = None, workers: Workers = 2, as_json: AsJson = False
+    payload: Payload,
+    key: Keys,
+    profile: ProfileName = None,
+    signatures: Annotated[
+        int,
+        typer.Option(metavar="K", min=1, max=MOST_SIGNATURES, help="Different keys that must have signed."),
+    ] = 1,
+    workers: Workers = 2,
+    as_json: AsJson = False,
 ) -> None:
     """Verify a payload's signature as a client does, its form, and every operation's hash.
 
-    What it makes when applied is not checked here: `humpyard payload apply` does.
+    What it makes when applied is not checked here: `humpyard payload apply` does. --signatures asks for
+    more than a client does: each looks at one signature only.
     """
     rules = profile_of(profile)
     keys = [load_payload_key(path) for path in key]
     with open_payload(payload) as opened:
-        slots = verify_payload(opened, keys, rules)
+        slots = verify_payload(opened, keys, rules, needed=signatures)
         check_payload(opened, rules, workers=workers)
         found = describe(opened)
         opened.check_unchanged()
@@ -225,7 +239,12 @@ def verify(
     for slot in slots:
         note = "what clients check" if slot.counts else "not looked at by these clients"
         say(f"signature version {slot.version}: {slot.key or 'by none of the given keys'} ({note})")
-    say(f"{payload}: verified")
+    signers = len(distinct_signers(slots))
+    say(
+        f"{payload}: verified, signed by {signers} of the given keys"
+        if signatures > 1
+        else f"{payload}: verified"
+    )
 
 
 def _slots(slots: Sequence[VerifiedSlot]) -> list[Json]:

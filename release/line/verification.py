@@ -13,7 +13,7 @@ from release.line.proving import Target, check_target
 from release.payload.apply import prove_payload
 from release.payload.check import check_payload
 from release.payload.profile import REPLACE_ONLY, get_profile
-from release.signing.payload_signature import verify_payload
+from release.signing.payload_signature import VerifiedSlot, check_needed, verify_payload
 from release.signing.trusted_keys import PayloadKey
 
 
@@ -23,6 +23,7 @@ def release_checks(
     keys: Sequence[PayloadKey],
     *,
     prove: bool,
+    needed: int = 1,
 ) -> Checks:
     """The checks of ``release.bundle.verify`` with these keys.
 
@@ -31,7 +32,13 @@ def release_checks(
         image_signatures: accepts what the build system signed, which are files of image sets only.
         keys: public keys of payloads.
         prove: also apply every full payload, which takes the time of decompressing it.
+        needed: how many different ones of ``keys`` must have signed every payload. Machines look at one
+            signature, whatever this is.
+
+    Raises:
+        RefusedError, InputError: ``needed`` signatures are not possible with these keys.
     """
+    check_needed(keys, needed, "payload keys")
 
     def payload(path: Path, record: PayloadRecord, board: BoardRelease) -> None:
         profile = get_profile(record.profile)
@@ -40,7 +47,7 @@ def release_checks(
                 f"{record.artifact.name}: system extensions are unpacked by {REPLACE_ONLY.name} clients,"
                 f" found profile {profile.name}"
             )
-        verify_payload(path, keys, profile)
+        _check_recorded(verify_payload(path, keys, profile, needed=needed), record)
         if not prove or record.source is not None:  # proving checks all of it once more
             check_payload(path, profile)
         check_target(path, _target(board, record))
@@ -51,6 +58,22 @@ def release_checks(
         payload=payload,
         prove=_prove if prove else None,
     )
+
+
+def _check_recorded(slots: Sequence[VerifiedSlot], record: PayloadRecord) -> None:
+    """Whether the record names, in their order, the keys that verify: changing keys is judged by it.
+
+    It may name more, which these keys cannot tell; but not after the one that clients look at.
+    """
+    found = [slot.key.fingerprint for slot in slots if slot.key is not None]
+    last = slots[-1].key
+    if [key for key in record.signatures if key in found] != found or (
+        last is not None and record.signatures[-1] != last.fingerprint
+    ):
+        raise NotVerifiedError(
+            f"{record.artifact.name}: recorded as signed by {', '.join(record.signatures) or 'nobody'},"
+            f" found signatures by {', '.join(found)}"
+        )
 
 
 def _target(board: BoardRelease, record: PayloadRecord) -> Target:
