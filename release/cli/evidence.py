@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from release.atomic import replacing
+from release.cli.acting import acting
 from release.cli.options import (
     DEFAULT_SETTINGS,
     As,
@@ -21,11 +22,13 @@ from release.cli.options import (
     version_of,
 )
 from release.cli.output import emit, say, table, work
+from release.errors import storage_errors
 from release.line.evidence import FOUND_HERE, evidence_job, way_to
 from release.line.evidence_status import EvidenceStatus, KnownEvidence, evidence_status, next_channels
 from release.line.report_import import import_reports, registered_digest, waive
+from release.line.statements import record
 from release.promotion.rule import RuleResult
-from release.wiring import open_yard, person_signer
+from release.wiring import open_yard
 
 app = typer.Typer(
     help="What checks and tests found about a release: import, find, waive, show.", no_args_is_help=True
@@ -80,6 +83,7 @@ def find(
     release: _Release,
     channels: _For = [],
     settings: SettingsFile = DEFAULT_SETTINGS,
+    as_json: AsJson = False,
 ) -> None:
     """Make every check that the pipeline can make by itself, whether the policy asks for it or not.
 
@@ -91,8 +95,12 @@ def find(
         registered_digest(state, version)
         targets = channels or next_channels(state, policy, version) or [state.releases[version].built_for]
         ways = [way_to(state, policy, version, channel) for channel in targets]
-        for line in work(evidence_job(yard, version, ways, FOUND_HERE)):
-            say(f"{version}: {line}")
+        work(evidence_job(yard, version, ways, FOUND_HERE))
+        found = evidence_status(yard, version, channels)
+    if as_json:
+        emit(found.as_json())
+    else:
+        show_known(found.known)
 
 
 @app.command("waive")
@@ -104,28 +112,28 @@ def waive_(
     fingerprint: As,
     days: Annotated[int, typer.Option(min=1, max=366, help="For how long you answer for it.")] = 30,
     role: Annotated[str | None, typer.Option(help="In which role. [default: the first you may]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the signed statement here instead: for `promote record`.")
+    ] = None,
     gnupg_home: GnupgHome = None,
     secret_key: SecretKeys = [],
     settings: SettingsFile = DEFAULT_SETTINGS,
     as_json: AsJson = False,
 ) -> None:
-    """Answer for named failures of a release, signed with your own key.
+    """Answer for named failures of a release, signed with your own key on your own machine.
 
     It counts for this release and these failures only; anything else that fails still counts.
     """
-    person = person_of(fingerprint, gnupg_home, secret_key)
-    with ExitStack() as stack:
-        yard = stack.enter_context(open_yard(settings, person=person))
-        digest = waive(
-            yard,
-            person_signer(person, stack),
-            version_of(release),
-            name,
-            tests,
-            reason=reason,
-            valid_for=timedelta(days=days),
-            role=role,
-        )
+    period = timedelta(days=days)
+    with acting(settings, person_of(fingerprint, gnupg_home, secret_key)) as (yard, author):
+        version = version_of(release)
+        signed = waive(yard, author, version, name, tests, reason=reason, valid_for=period, role=role)
+        if out is not None:
+            with storage_errors(out), replacing(out) as target:
+                target.write(signed.dump())
+            say(f"wrote {out}; whoever can write to the store: humpyard promote record {out}")
+            return
+        digest = record(yard, signed)
     if as_json:
         emit({"waiver": str(digest), "evidence": name, "items": [*tests]})
     else:
@@ -150,11 +158,7 @@ def show(
 
 def _show(found: EvidenceStatus) -> None:
     say(f"release {found.version} ({found.release})")
-    rows = [(one.key, one.result, one.record.detail) for one in found.known]
-    table(("evidence", "", "found"), rows or [("none", "", "")])
-    for one in found.known:
-        for line in failure_lines(one):
-            say(f"  {line}")
+    show_known(found.known)
     for channel, answer in found.asked.items():
         say("")
         if isinstance(answer, str):
@@ -162,6 +166,15 @@ def _show(found: EvidenceStatus) -> None:
             continue
         say(f"{channel} asks for:")
         table(("rule", "", "found, or missing", "who can provide it"), [_rule(one) for one in answer])
+
+
+def show_known(known: Sequence[KnownEvidence]) -> None:
+    """A line for every piece of evidence, then what failed in them."""
+    rows = [(one.key, one.result, one.record.detail) for one in known]
+    table(("evidence", "", "found"), rows or [("none", "", "")])
+    for one in known:
+        for line in failure_lines(one):
+            say(f"  {line}")
 
 
 def failure_lines(one: KnownEvidence) -> Iterator[str]:

@@ -17,6 +17,7 @@ from release.line.report_import import registered_digest
 from release.line.yard import Yard
 from release.promotion import rules_evidence
 from release.promotion.case import PromotionCase
+from release.promotion.evidence_names import DOWNGRADE
 from release.promotion.policy import Policy
 from release.promotion.request import new_request
 from release.promotion.rule import RuleResult
@@ -41,10 +42,10 @@ class KnownEvidence:
 
     @property
     def result(self) -> str:
-        """One word, or two."""
+        """One word. Downgrades are for the policy's limit to judge, as in the gate."""
         if self.record.passed:
             return "passed"
-        failed = self.record.failed
+        failed = [item for item in self.record.failed if not item.startswith(DOWNGRADE)]
         return "waived" if failed and self.waived.issuperset(failed) else "FAILED"
 
     def as_json(self) -> dict[str, Json]:

@@ -15,10 +15,9 @@ from release.ledger.kinds import EvidenceFound, write_content
 from release.ledger.state import EvidenceRecord, State
 from release.line.evidence import FOUND_HERE, keep, record
 from release.line.findings import report_finding
-from release.line.statements import find_role, record_statement
+from release.line.statements import Signed, find_role, sign_statement
 from release.line.yard import Yard
 from release.promotion import evidence_names as names
-from release.promotion import proposals_people
 from release.promotion.waiver import Waiver
 from release.reports.reading import read_report
 from release.reports.report import REPORT_LIMIT, TestReport, combine, shown_name
@@ -78,8 +77,8 @@ def waive(
     reason: str,
     valid_for: timedelta,
     role: str | None = None,
-) -> Digest:
-    """Record that ``author`` answers for named failures; returns the waiver's digest.
+) -> Signed:
+    """That ``author`` answers for named failures, signed; ``release.line.statements.record`` makes it count.
 
     Raises:
         InputError: one of ``items`` is nothing that the evidence of this name says failed; no reason.
@@ -106,7 +105,7 @@ def waive(
         expires_at=now + valid_for,
         reason=reason,
     )
-    return record_statement(yard, author, given.statement(), proposals_people.waiver, now)
+    return sign_statement(author, given.statement())
 
 
 def registered_digest(state: State, version: Version) -> Digest:
