@@ -78,6 +78,18 @@ class ImageSettings(_Section):
     """Primary keys whose signatures count. Empty means nobody's do."""
 
 
+class RotationSettings(_Section):
+    """A change of the payload key; see ``docs/ceremony.md``. It stays declared until it is long over."""
+
+    old: Path
+    """The public key (SPKI PEM) that machines hold before."""
+    new: Path
+    """The one that they hold after."""
+    floor: str
+    """The version whose image ships the new key. It is signed with the old one in the slot that counts,
+    and everything above it with the new one."""
+
+
 class PayloadSettings(_Section):
     """How payloads are made and signed."""
 
@@ -91,6 +103,8 @@ class PayloadSettings(_Section):
     """What building a payload takes at the most, mapped images not counted; ``"512MiB"``, say."""
     delta_threshold: float = Field(default=0.7, gt=0, le=1)
     """A delta is shipped if it is at most this part of the full payload; a larger one does not pay."""
+    rotation: RotationSettings | None = None
+    """Without one, a release by another key than that of the release before it is refused."""
 
 
 class ChannelSettings(_Section):
@@ -104,6 +118,8 @@ class ChannelSettings(_Section):
     """In the place of ``payload.signers``."""
     keys: tuple[Path, ...] | None = None
     """In the place of ``payload.keys``. What is promoted to this channel must verify with these."""
+    rotation: RotationSettings | None = None
+    """In the place of ``payload.rotation``, which is not for channels with signers of their own."""
 
 
 class OpenPgpSettings(_Section):

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from release.catalog.version import Version
 from release.errors import InputError, RefusedError
 from release.ledger.chain import LedgerWriter, StatementSigner
 from release.ledger.fold import Trust
@@ -22,12 +23,13 @@ from release.mirror.http import HttpReader
 from release.mirror.s3 import S3Store
 from release.mirror.store import Store
 from release.payload.profile import get_profile
-from release.settings import ChannelSettings, Settings, StoreSettings, load_settings
+from release.settings import ChannelSettings, RotationSettings, Settings, StoreSettings, load_settings
 from release.signing import open_signer
 from release.signing.gnupg_key import own_gnupg_home, parse_gnupg_uri
 from release.signing.key_health import read_certificates
 from release.signing.offline import OfflineAnswers, OfflineSigner, is_offline, offline_name
 from release.signing.openpgp import OpenPgpHome
+from release.signing.rotation import Rotation
 from release.signing.secret_keys import SigningKey, find_signing_key
 from release.signing.secret_sources import find
 from release.signing.signer import DigestSigner, SecretsHandler
@@ -282,7 +284,8 @@ def _payload_tools(
             known = state()
             table.check_names(known.knows)
             stream_of = base_of(channel, known.streams)
-        slots = table.of(channel, stream_of).slots
+        chosen = table.of(channel, stream_of)
+        slots = chosen.slots
         return PayloadTools(
             profile=profile,
             workers=options.workers,
@@ -291,6 +294,7 @@ def _payload_tools(
             keys=tuple(key for _, key in slots),
             open_signers=lambda answers: [_open(uri, key, answers, base, secrets) for uri, key in slots],
             offline={key.fingerprint: offline_name(uri) for uri, key in slots if is_offline(uri)},
+            rotation=chosen.rotation,
         )
 
     return tools
@@ -332,12 +336,25 @@ def _channel_keys(where: str, settings: Settings, options: ChannelSettings, base
             f"{where}: expected a public key for each of the {len(signers)} signers, found {len(files)}"
         )
     keys = [load_payload_key(path) for path in _under(base, files)]
+    rotation = settings.payload.rotation if options.signers is None else None
     return ChannelKeys(
         where=where,
         slots=tuple(zip(signers, keys, strict=True)),
         production=options.production,
         allow_file_keys=options.allow_file_keys,
+        rotation=_rotation(f"{where}.rotation", options.rotation or rotation, base),
     )
+
+
+def _rotation(where: str, options: RotationSettings | None, base: Path) -> Rotation | None:
+    if options is None:
+        return None
+    try:
+        floor = Version.parse(options.floor)
+    except InputError as error:
+        raise InputError(f"{where}.floor: {error.message}") from error
+    old, new = (load_payload_key(base / path) for path in (options.old, options.new))
+    return Rotation(old=old.fingerprint, new=new.fingerprint, floor=floor)
 
 
 def _absolute(uri: str, base: Path) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from release.errors import InputError, RefusedError
+from release.signing.rotation import Rotation
 from release.signing.trusted_keys import PayloadKey
 
 _FILE = "file:"
@@ -20,13 +21,14 @@ class ChannelKeys:
     """The keys of one channel, or of all that have none of their own.
 
     ``where`` is their place in the settings. ``slots`` are URIs of private keys, each with the public half
-    that is trusted, in slot order.
+    that is trusted, in slot order. ``rotation`` is the change of key that is declared.
     """
 
     where: str
     slots: tuple[tuple[str, PayloadKey], ...]
     production: bool = False
     allow_file_keys: bool = False
+    rotation: Rotation | None = None
 
     @property
     def keys(self) -> tuple[PayloadKey, ...]:

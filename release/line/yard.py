@@ -17,6 +17,7 @@ from release.payload.profile import Profile
 from release.promotion.policy import Policy
 from release.signing.key_health import Certificate
 from release.signing.offline import OfflineAnswers
+from release.signing.rotation import Rotation
 from release.signing.signer import DigestSigner
 from release.signing.trusted_keys import PayloadKey
 
@@ -37,7 +38,8 @@ class PayloadTools:
     tell building how much room signatures need, and verifying whom to believe. ``open_signers`` opens the
     private keys, in the same order, at the moment of use; building never calls it. It is given what
     offline keys answered. A delta larger than ``delta_threshold`` (above 0, up to 1) times the full
-    payload is not shipped. ``offline`` names the keys of ``offline:`` URIs, by fingerprint.
+    payload is not shipped. ``offline`` names the keys of ``offline:`` URIs, by fingerprint; ``rotation``
+    is the change of key that is declared.
     """
 
     profile: Profile
@@ -47,6 +49,7 @@ class PayloadTools:
     keys: tuple[PayloadKey, ...]
     open_signers: Callable[[OfflineAnswers], Sequence[DigestSigner]]
     offline: Mapping[str, str] = field(default_factory=dict)
+    rotation: Rotation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

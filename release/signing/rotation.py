@@ -98,7 +98,7 @@ def check_keys(
         wanted: what the channel is to offer next.
         previous: what it offers now; None when it offers nothing, and so nobody can be stranded.
         rotation: the change of key that is declared for it.
-        floor: the release of ``rotation.floor`` if the channel offered it; else None.
+        floor: the release of ``rotation.floor`` if the channel offered it, and it was not withdrawn.
 
     Raises:
         RefusedError: says who could not verify, and why. An undeclared change of key is refused, too.
@@ -150,8 +150,8 @@ def _check_declared(previous: SignedRelease, rotation: Rotation) -> None:
 def _check_floor(floor: SignedRelease | None, rotation: Rotation) -> None:
     if floor is None:
         raise RefusedError(
-            f"payload rotation: the floor {rotation.floor} was never offered in this channel: no machine"
-            " has the new key",
+            f"payload rotation: the floor {rotation.floor} was never offered in this channel, or was"
+            " withdrawn: machines do not get the new key",
             hint=_HINT,
         )
     if floor.counting() != {rotation.old}:
