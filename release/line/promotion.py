@@ -24,6 +24,7 @@ from release.line.pages import pages_job
 from release.line.requests import ask_gate, carry_out_request, open_requests, request_status
 from release.line.sources import registered_release
 from release.line.steps import Job, Step
+from release.line.succession import check_succession
 from release.line.yard import Yard
 from release.mirror.plan import Wanted
 from release.mirror.pointers import ChannelPointer, move_channel_pointer, read_channel_pointer
@@ -97,8 +98,14 @@ def run_round(yard: Yard, run: Callable[[Job], Sequence[str]], channel: str | No
 
 
 def _verify(yard: Yard, asked: PromotionSubject) -> str:
-    """A release is verified again before a channel offers it: the mirror may have changed since."""
-    return f"{len(verify_on(yard, yard.store, asked.version, channel=asked.channel).steps)} checks passed"
+    """A release is verified again before a channel offers it: the mirror may have changed since.
+
+    So is that the channel's machines hold a key that signed it.
+    """
+    report = verify_on(yard, yard.store, asked.version, channel=asked.channel)
+    release, _ = registered_release(yard.store, yard.ledger.state(), asked.version)
+    check_succession(yard, release, asked.channel)
+    return f"{len(report.steps)} checks passed"
 
 
 def _copy(yard: Yard, asked: PromotionSubject) -> str:

@@ -19,6 +19,7 @@ from release.line.checking import MIRROR_VERIFIED, verify_on
 from release.line.head import head_job
 from release.line.promotion import pointer_job
 from release.line.steps import Job, Report, Step
+from release.line.succession import check_succession
 from release.line.workspace import Workspace
 from release.line.yard import Yard
 from release.mirror.directory import DirectoryStore
@@ -95,6 +96,7 @@ def _check(yard: Yard, order: PublicationOrder) -> str:
         )
     source = DirectoryStore(Workspace.of(yard.work, version).staging) if files else yard.store
     verify_on(yard, source, version, channel=release.channel)
+    check_succession(yard, release, release.channel)
     if not files:
         return "uploaded before, as the mirror has it"
     return f"{len(files)} files, {sum(file.size for file in files):,} bytes, verified"

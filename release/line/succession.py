@@ -30,8 +30,8 @@ def check_succession(yard: Yard, release: Release, channel: str) -> None:
     state = yard.ledger.state()
     for name in (channel, *_followers(state, channel)):
         head = state.heads.get(name)
-        if head is None or head.version == release.version:
-            continue
+        if head is None or head.version >= release.version:
+            continue  # nobody to strand, or not to be offered: machines go up only
         rotation = yard.payload_for(name).rotation
         check_keys(
             signed_release(release),
