@@ -80,7 +80,7 @@ def split_key_uri(text: str, scheme: str, form: str, *, options: Collection[str]
     shown, _, query = text.partition("?")
     where = f"key URI {shown!r}"
     given, colon, path = shown.partition(":")
-    if not colon or given != scheme or not path or "#" in text or _CONTROL.search(unquote(text)):
+    if not colon or given != scheme or not path or "#" in text or _CONTROL.search(text):
         raise KeyUriError(f"{where}: expected {form}")
     found: dict[str, str] = {}
     for part in query.split("&") if query else ():
@@ -89,7 +89,7 @@ def split_key_uri(text: str, scheme: str, form: str, *, options: Collection[str]
         if name not in _OURS and name not in options:
             allowed = ", ".join(sorted({*_OURS, *options}))
             raise KeyUriError(f"{where}: the option {name!r} is not known; expected one of {allowed}")
-        if not equals or not value or name in found:
+        if not equals or not value or name in found or _CONTROL.search(value):
             raise KeyUriError(f"{where}: expected one value for the option {name!r}")
         found[name] = value
     return KeyUri(text=text, path=path, options=_check_secret(where, found))

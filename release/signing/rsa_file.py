@@ -71,7 +71,7 @@ def _path_of(uri: KeyUri) -> Path:
     except ValueError as error:
         raise KeyUriError(f"key URI {uri.text!r}: {error}") from error
     path = unquote(parts.path)
-    if parts.netloc not in {"", "localhost"} or not path:
+    if parts.netloc not in {"", "localhost"} or not path or "\0" in path:
         raise KeyUriError(f"key URI {uri.text!r}: expected {_FORM}")
     return Path(path)
 
