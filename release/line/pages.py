@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from release.catalog.naming import PAGES_PREFIX
-from release.catalog.version import Version
 from release.ledger.state import State
+from release.line.policies import policy_in_force
+from release.line.site import site_from
 from release.line.sources import registered_release
 from release.line.steps import Job, Report, Step
 from release.line.yard import Yard
 from release.mirror.store import MissingObjectError
 from release.pages.render import render_site
-from release.pages.site import ChannelEntry, PublishedRelease, Site
+from release.pages.site import Site
 
 _HOME = "index.html"
 _LIMIT = 64 << 20
@@ -23,28 +24,10 @@ def pages_job(yard: Yard) -> Job:
 
 def site_of(yard: Yard, state: State) -> Site:
     """What the ledger and the signed releases say, as the pages need it."""
-    return Site(
-        product=yard.product,
-        base_url=yard.pages.base_url,
-        channels=yard.policy().channels,
-        releases=tuple(_published(yard, state, version) for version in sorted(state.releases)),
-        heads={name: head.version for name, head in state.heads.items()},
-        generated_at=state.latest,
-        feed_authority=yard.pages.feed_authority,
-    )
-
-
-def _published(yard: Yard, state: State, version: Version) -> PublishedRelease:
-    release, _ = registered_release(yard.store, state, version)
-    since: dict[str, ChannelEntry] = {}
-    for head in state.history:
-        if head.version == version:
-            since.setdefault(head.channel, ChannelEntry(name=head.channel, since=head.since))
-    return PublishedRelease(
-        release=release,
-        release_digest=state.releases[version].release,
-        channels=tuple(since.values()),
-    )
+    releases = {
+        version: registered_release(yard.store, state, version)[0] for version in sorted(state.releases)
+    }
+    return site_from(yard.product, state, policy_in_force(yard.store, state), releases, yard.pages)
 
 
 def _render(yard: Yard, report: Report) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from release.pages.links import Link, release_link
-from release.pages.notices import skipped
+from release.pages.notices import is_told_by_parent, skipped
 from release.pages.site import ChannelEntry, PublishedRelease, Site, Stop
 from release.pages.wording import Time, channel_title, time_of
 
@@ -47,7 +47,8 @@ def _in_channel(site: Site, published: PublishedRelease, entry: ChannelEntry, pa
         yield from _stop(stop, f"Rollout in {title} paused", f"Rollout in {title} goes on")
     newer = site.successor(entry.name, published.release.version)
     replaced = None if newer is None else site.on_channel(entry.name, newer)
-    for stop in site.freezes.get(entry.name, ()):
+    told = site.inherited(entry.name) if is_told_by_parent(site, published, entry) else ()
+    for stop in (stop for stop in site.freezes.get(entry.name, ()) if stop not in told):
         for moment, event in _stop(stop, f"{title} frozen", f"{title} not frozen any more"):
             if entry.since <= moment and (replaced is None or moment < replaced.since):
                 yield moment, event

@@ -98,13 +98,13 @@ class _Matter:
 
 
 def _stops(site: Site, channel: str | None) -> Iterator[News]:
-    for matter in _matters(site):
+    for matter in _matters(site, channel):
         if channel is None or channel in matter.channels:
             for stop in matter.stops:
                 yield _stopped(site, matter, stop)
 
 
-def _matters(site: Site) -> Iterator[_Matter]:
+def _matters(site: Site, channel: str | None) -> Iterator[_Matter]:
     for published in site.releases:
         version = str(published.release.version)
         page = addresses.release_page(published.release.version)
@@ -129,7 +129,7 @@ def _matters(site: Site) -> Iterator[_Matter]:
         yield _Matter(
             what=("frozen", name),
             channels=frozenset({name}),
-            stops=freezes,
+            stops=freezes if channel else tuple(stop for stop in freezes if stop not in site.inherited(name)),
             page=addresses.INDEX,
             begun=f"{channel_title(name)} is frozen",
             lifted=f"{channel_title(name)} is not frozen any more",

@@ -62,9 +62,15 @@ def release_notices(site: Site, published: PublishedRelease, page: str) -> tuple
         found.append(_withdrawn(site, published, page))
     for entry in entries:
         if is_current(site, published, entry):
-            found += _stopped(site, published, entry, page)
+            found += _paused(published, entry, page)
+            with_parent = is_told_by_parent(site, published, entry)
+            found += _frozen(site, entry.name, only_own=with_parent)
             found += _support(site, entry.name, page)
-    found += [_hurried(published, entry, entry.hurry) for entry in entries if entry.hurry]
+    found += [
+        _hurried(published, entry, entry.hurry)
+        for entry in entries
+        if entry.hurry and not any(published.entry(name) for name in site.streams(entry.name))
+    ]
     return tuple(found)
 
 
@@ -78,9 +84,8 @@ def index_notices(site: Site) -> tuple[Notice, ...]:
         published = site.current(name)
         entry = published and published.entry(name)
         if published and entry:
-            found += _stopped(site, published, entry, page)
-        else:
-            found += [_frozen(name, stop) for stop in site.frozen(name)]
+            found += _paused(published, entry, page)
+        found += _frozen(site, name, only_own=True)
     for name in settled_first:
         if not _is_long_over(site, name):
             found += _support(site, name, page)
@@ -95,6 +100,13 @@ def incident_link(hurry: Hurry) -> Link | None:
 def skipped(hurry: Hurry) -> str:
     """``the soak time and a freeze``."""
     return listing([_WAITS.get(word, word) for word in hurry.skipped]) or "a wait"
+
+
+def is_told_by_parent(site: Site, published: PublishedRelease, entry: ChannelEntry) -> bool:
+    """Whether the channel that the entry's is a stream of has the release, too, and tells its freezes."""
+    support = site.support.get(entry.name)
+    parent = support and published.entry(support.stream_of)
+    return bool(parent and is_current(site, published, parent))
 
 
 def ends_soon(site: Site, channel: str) -> bool:
@@ -162,7 +174,7 @@ def _is_paused(site: Site, channel: str) -> bool:
     return bool(entry and standing(entry.pauses))
 
 
-def _stopped(site: Site, published: PublishedRelease, entry: ChannelEntry, page: str) -> Iterator[Notice]:
+def _paused(published: PublishedRelease, entry: ChannelEntry, page: str) -> Iterator[Notice]:
     version, title = published.release.version, channel_title(entry.name)
     for stop in standing(entry.pauses):
         yield Notice(
@@ -172,18 +184,20 @@ def _stopped(site: Site, published: PublishedRelease, entry: ChannelEntry, page:
             facts=tuple(_stop_facts(stop)),
             href=addresses.from_page(page, addresses.release_page(version)),
         )
-    for stop in site.frozen(entry.name):
-        yield _frozen(entry.name, stop)
 
 
-def _frozen(channel: str, stop: Stop) -> Notice:
+def _frozen(site: Site, channel: str, *, only_own: bool) -> Iterator[Notice]:
+    """One banner for each freeze; a stream's ``own`` are those that its channel does not tell."""
     title = channel_title(channel)
-    return Notice(
-        level=Level.WARN,
-        title=f"{title} is frozen",
-        effect=f"Nothing new comes to {title} until the freeze is lifted. What it offers stays offered.",
-        facts=tuple(_stop_facts(stop)),
-    )
+    for stop in site.frozen(channel):
+        if not (only_own and stop in site.inherited(channel)):
+            yield Notice(
+                level=Level.WARN,
+                title=f"{title} is frozen",
+                effect=f"Nothing new comes to {title} until the freeze is lifted."
+                " What it offers stays offered.",
+                facts=tuple(_stop_facts(stop)),
+            )
 
 
 def _stop_facts(stop: Stop) -> Iterator[Fact]:
@@ -206,7 +220,8 @@ def _hurried(published: PublishedRelease, entry: ChannelEntry, hurry: Hurry) -> 
     return Notice(
         level=Level.WARN,
         title=f"{published.release.version} was hurried into {channel_title(entry.name)}",
-        effect=f"It did not wait for {skipped(hurry)}. Signatures, digests and proof were asked for.",
+        effect=f"It was let in without waiting for {skipped(hurry)}. Signatures, digests and proof were"
+        " asked for as always.",
         facts=tuple(facts),
     )
 

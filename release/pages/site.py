@@ -124,7 +124,8 @@ class Site:
             absolute address, with a trailing slash.
         feed_authority: who mints the ids of feed entries, ``name,date`` as RFC 4151 says. Readers
             take an entry with another id for a new one: never change it, whatever the pages' address.
-        freezes: by channel, when it was frozen, in any order. A frozen channel does not move.
+        freezes: by channel, when it was frozen, in any order. A frozen channel does not move. Freezing a
+            channel freezes its streams, and is listed for each of them.
         support: by channel, for those that are streams of another channel. Streams are among
             ``channels``, before the channel that they are streams of, the oldest first.
     """
@@ -216,6 +217,11 @@ class Site:
     def frozen(self, name: str) -> tuple[Stop, ...]:
         """The freezes of a channel that stand, the first one first."""
         return standing(self.freezes.get(name, ()))
+
+    def inherited(self, name: str) -> tuple[Stop, ...]:
+        """Freezes of a stream, lifted ones too, that were ordered for the channel that it is a stream of."""
+        support = self.support.get(name)
+        return () if support is None else self.freezes.get(support.stream_of, ())
 
     def streams(self, name: str) -> tuple[str, ...]:
         """The streams of a channel, the oldest first."""

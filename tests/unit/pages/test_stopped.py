@@ -196,11 +196,43 @@ def test_a_frozen_channel_is_told_on_the_channel_and_on_the_release_it_is_at() -
     assert notices(rendered(empty)["index.html"])[0].startswith("warn: Beta is frozen")
 
 
+def test_freezing_a_channel_with_streams_is_told_once_on_each_page() -> None:
+    stop = Stop(since=day(18), reason="All of LTS")
+    own = Stop(since=day(19), reason="Only this")
+    frozen = dict.fromkeys(("lts-2024", "lts-2025", "lts-2026", "lts"), (stop,))
+    sample = replace(stopped_site(), freezes={**frozen, "lts-2026": (stop, own)})
+    files = rendered(sample)
+    titles = [
+        said.partition(" is frozen")[0] for said in notices(files["index.html"]) if " is frozen" in said
+    ]
+    assert titles == ["warn: LTS", "warn: LTS 2026"]
+    nine = [said for said in notices(files["releases/1.0.9/index.html"]) if " is frozen" in said]
+    assert [said.partition(" is frozen")[0] for said in nine] == ["warn: LTS", "warn: LTS 2026"]
+    assert text(files["releases/1.0.9/index.html"]).count("frozen: All of LTS") == 1
+    assert any(
+        said.startswith("warn: LTS 2024 is frozen") for said in notices(files["releases/0.9.1/index.html"])
+    )
+    assert files["releases-feed/releases.xml"].count("All of LTS") == 1
+    assert "All of LTS" in files["releases-feed/releases-lts-2024.xml"]
+
+
+def test_what_hurried_into_a_stream_is_told_once() -> None:
+    hurry = Hurry(skipped=("soak",), reason="now")
+    sample = with_entry(
+        with_entry(stopped_site(), "1.0.9", "lts-2026", hurry=hurry), "1.0.9", "lts", hurry=hurry
+    )
+    told = [said for said in notices(page(sample, "1.0.9")) if "hurried" in said]
+    assert len(told) == 1
+    assert told[0].startswith(
+        "warn: 1.0.9 was hurried into LTS 2026 It was let in without waiting for the soak time."
+    )
+
+
 def test_a_hurried_promotion_is_told_for_ever() -> None:
     sample = stopped_site()
     said = (
-        "warn: 1.0.11 was hurried into Alpha It did not wait for the soak time and a freeze. Signatures,"
-        " digests and proof were asked for. On 2026-08-16 09:30 UTC Why A hole is &lt;exploited&gt; &amp;"
+        "warn: 1.0.11 was hurried into Alpha It was let in without waiting for the soak time and a"
+        " freeze. Signatures, digests and proof were asked for as always. On 2026-08-16 09:30 UTC Why A hole is &lt;exploited&gt; &amp;"
         f" spreads Incident {INCIDENT.replace('&', '&amp;')}"
     )
     assert said in notices(page(sample, "1.0.11"))
