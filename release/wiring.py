@@ -20,6 +20,7 @@ from release.line.policies import policy_in_force
 from release.line.yard import PagesOptions, PayloadTools, Yard
 from release.mirror.directory import DirectoryStore
 from release.mirror.http import HttpReader
+from release.mirror.pace import Pace
 from release.mirror.s3 import S3Store
 from release.mirror.store import Store
 from release.payload.profile import get_profile
@@ -144,10 +145,15 @@ def open_store(settings: StoreSettings, base: Path) -> Store:
     raise InputError(f"store.url {settings.url!r}: expected file:DIRECTORY or s3://BUCKET/PREFIX")
 
 
-def open_mirror(url: str, settings: StoreSettings | None = None) -> HttpReader | Store:
-    """Something to read releases from: a directory, ``http(s)://``, or ``s3://``."""
+def open_mirror(
+    url: str, settings: StoreSettings | None = None, *, pace: Pace | None = None
+) -> HttpReader | Store:
+    """Something to read releases from: a directory, ``http(s)://``, or ``s3://``.
+
+    ``pace`` is how slow a web server may be; None for what is usual.
+    """
     if url.startswith(("http://", "https://")):
-        return HttpReader(url)
+        return HttpReader(url, pace=pace or Pace())
     if "://" not in url and not url.startswith("file:"):
         url = f"file:{Path(url).resolve()}"
     options = settings or StoreSettings()

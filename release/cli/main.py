@@ -17,6 +17,7 @@ import typer
 from release.cli import (
     candidate,
     evidence,
+    head,
     init,
     ledger,
     mirror,
@@ -54,6 +55,7 @@ app.add_typer(stop.app, name="stop")
 app.add_typer(policy.app, name="policy")
 app.add_typer(pages.app, name="pages")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(head.app, name="head")
 app.command("log")(ledger.log)
 app.command("verify")(mirror.verify)
 app.add_typer(payload.app, name="payload")

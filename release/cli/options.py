@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from release.catalog.board import Board
 from release.catalog.version import Version
 from release.errors import InputError
 from release.ledger.fields import plain_fingerprint
@@ -41,6 +42,14 @@ def version_of(text: str) -> Version:
         return Version.parse(text)
     except InputError as error:
         raise typer.BadParameter(error.message) from error
+
+
+def board_of(text: str) -> Board:
+    """Parse a board given on the command line; a wrong one is a usage error."""
+    try:
+        return Board.parse(text)
+    except InputError as error:
+        raise typer.BadParameter(error.message, param_hint="--board") from error
 
 
 def profile_of(name: str | None) -> Profile | None:

@@ -56,6 +56,12 @@ def sign_head(yard: Yard) -> str:
     raise LostRaceError(f"{HEAD_FILE}: others signed it {_TRIES} times meanwhile")
 
 
+def signed_head(yard: Yard) -> MirrorHead | None:
+    """The head that the mirror has, as ``present_head``; None when there is none."""
+    pointer = yard.store.read_pointer(HEAD_FILE)
+    return None if pointer is None else present_head(yard, yard.ledger.read(), pointer.data)
+
+
 def present_head(yard: Yard, chain: Chain, data: bytes) -> MirrorHead:
     """The head that the mirror has, which the pipeline must have signed, on this ledger.
 

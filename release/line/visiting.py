@@ -6,7 +6,7 @@ server will do, and nothing is read that was not named before, nor more of it th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from release.mirror.pointers import pointer_key
 from release.mirror.store import MissingObjectError, ObjectReader, ObjectTooLargeError, PointerReader
 from release.promotion.policy import Policy
 from release.trust.head import HEAD_LIMIT, ChannelHead, HeadError
+from release.trust.seen import Seen
 from release.trust.verify import (
     MixedError,
     VerifiedMirror,
@@ -49,10 +50,17 @@ class ChannelVisit:
     pointers: Mapping[Board, bytes]
 
 
-def visit(source: MirrorSource, visitor: Visitor) -> VerifiedMirror:
+def forget(_seen: Seen) -> None:
+    """Remember nothing."""
+
+
+def visit(
+    source: MirrorSource, visitor: Visitor, *, remember: Callable[[Seen], None] = forget
+) -> VerifiedMirror:
     """Rules 1 to 7 of ``release.trust.verify``.
 
-    A mirror that changes while it is read gets another look, a few times.
+    A mirror that changes while it is read gets another look, a few times. ``remember`` is called with
+    what to know at the next visit as soon as they hold, whatever else may be wrong with the mirror.
 
     Raises:
         NotVerifiedError: a rule does not hold; says which and what to do.
@@ -61,15 +69,24 @@ def visit(source: MirrorSource, visitor: Visitor) -> VerifiedMirror:
     for number in range(_TRIES):
         data = _head(source)
         try:
-            return _visit(source, data, visitor)
+            mirror = _visit(source, data, visitor)
         except MixedError:
             if number + 1 == _TRIES or _head(source) == data:
                 raise
+        else:
+            remember(mirror.seen)
+            return mirror
     raise RuntimeError("unreachable")
 
 
 def visit_channel(
-    source: MirrorSource, visitor: Visitor, channel: str, board: Board | None, naming: NamingScheme
+    source: MirrorSource,
+    visitor: Visitor,
+    channel: str,
+    board: Board | None,
+    *,
+    naming: NamingScheme,
+    remember: Callable[[Seen], None] = forget,
 ) -> ChannelVisit:
     """All rules, for one channel; for one board of it, or for all. Raises as ``visit``, and InputError.
 
@@ -77,7 +94,7 @@ def visit_channel(
     ``release.trust.verify.check_pointer_text``.
     """
     for number in range(_TRIES):
-        mirror = visit(source, visitor)
+        mirror = visit(source, visitor, remember=remember)
         head = check_channel(mirror, channel, board)
         try:
             pointers = {one: _pointer(source, channel, one, head, naming) for one in boards_of(head, board)}

@@ -24,6 +24,7 @@ def test_every_deployment_is_there_with_its_schedule(deployed: PrefectServer) ->
         assert [schedule["schedule"]["cron"] for schedule in found[name]["schedules"]] == crons
     assert wanted["nightly"]["schedules"]
     assert wanted["pages"]["schedules"]
+    assert wanted["head"]["schedules"]
 
 
 def test_flows_are_run_by_a_worker_from_a_candidate_to_pages(
@@ -31,7 +32,7 @@ def test_flows_are_run_by_a_worker_from_a_candidate_to_pages(
     released_yard: SmallYard,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Nightly finds nothing new, publish is a no-op, promote moves what was signed for, pages render."""
+    """Nightly finds nothing new, publish is a no-op, promote moves what was signed for; then all is so."""
     yard, settings = released_yard, {"settings": str(released_yard.settings)}
     assert yard.humpyard("promote", "request", str(NEW), "--to", "alpha", *yard.secret("ada")) == 0
     shutil.rmtree(yard.mirror / "pages", ignore_errors=True)
@@ -40,6 +41,7 @@ def test_flows_are_run_by_a_worker_from_a_candidate_to_pages(
         ("publish-release/publish", {**settings, "version": str(NEW)}),
         ("promote-release/promote", settings),
         ("render-pages/pages", settings),
+        ("refresh-head/head", settings),
     )
     for name, parameters in runs:
         state = run_deployment(deployed, name, parameters)
