@@ -10,6 +10,7 @@ import typer
 from release.atomic import replacing
 from release.canonical import Json
 from release.cli.acting import acting, find_digest
+from release.cli.dossier import dossier
 from release.cli.options import (
     DEFAULT_SETTINGS,
     As,
@@ -33,6 +34,7 @@ from release.wiring import open_yard
 app = typer.Typer(
     help="Move channels: request, sign off, see what is missing, carry out.", no_args_is_help=True
 )
+app.command("dossier")(dossier)
 MARK = {True: "met", False: "NOT MET"}
 
 
