@@ -230,10 +230,11 @@ def test_what_hurried_into_a_stream_is_told_once() -> None:
 
 def test_a_hurried_promotion_is_told_for_ever() -> None:
     sample = stopped_site()
+    incident = INCIDENT.replace("&", "&amp;")
     said = (
-        "warn: 1.0.11 was hurried into Alpha It was let in without waiting for the soak time and a"
-        " freeze. Signatures, digests and proof were asked for as always. On 2026-08-16 09:30 UTC Why A hole is &lt;exploited&gt; &amp;"
-        f" spreads Incident {INCIDENT.replace('&', '&amp;')}"
+        "warn: 1.0.11 was hurried into Alpha It was let in without waiting for the soak time and a freeze."
+        " Signatures, digests and proof were asked for as always. On 2026-08-16 09:30 UTC"
+        f" Why A hole is &lt;exploited&gt; &amp; spreads Incident {incident}"
     )
     assert said in notices(page(sample, "1.0.11"))
     assert "Hurried" in card(rendered(sample)["index.html"], "alpha")
