@@ -12,7 +12,7 @@ from release.errors import InputError, NotVerifiedError, RefusedError
 from release.payload.profile import FLATCAR, POSITIONAL_BSPATCH, REPLACE_ONLY
 from release.payload.signature_blob import attach
 from release.signing import open_signer
-from release.signing.payload_signature import sign_payload, verify_payload
+from release.signing.payload_signature import distinct_signers, sign_payload, verify_payload
 from release.signing.signer import DigestSigner
 from release.signing.trusted_keys import PayloadKey
 from tests.unit.signing.rsa_keys import private_key, write_payload, write_private
@@ -168,3 +168,47 @@ def test_signatures_that_do_not_read_back_are_noticed(
     monkeypatch.setattr("release.signing.payload_signature.attach", misplace)
     with pytest.raises(NotVerifiedError, match="not those that were attached"):
         sign_payload(path, [signer(tmp_path, "old"), signer(tmp_path, "new")], [public("old"), public("new")])
+
+
+def test_two_of_three_keys_can_be_asked_for_in_any_slots(tmp_path: Path) -> None:
+    path = tmp_path / "payload"
+    write_payload(path, [256, 512])
+    known = [public(name) for name in BITS]
+    sign_payload(path, [signer(tmp_path, "new"), signer(tmp_path, "long")], known)
+    slots = verify_payload(path, known, needed=2)
+    assert distinct_signers(slots) == (public("new"), public("long"))
+    with pytest.raises(NotVerifiedError, match=r"by 3 different keys, found new .*, long"):
+        verify_payload(path, known, needed=3)
+    with pytest.raises(NotVerifiedError, match=r"by 2 different keys, found long"):
+        verify_payload(path, [public("long"), public("old")], needed=2)
+
+
+def test_enough_keys_do_not_make_up_for_the_one_that_clients_look_at(tmp_path: Path) -> None:
+    path = tmp_path / "payload"
+    write_payload(path, [256, 256, 512])
+    every = [public(name) for name in BITS]
+    sign_payload(path, [signer(tmp_path, name) for name in ("old", "new", "long")], every)
+    with pytest.raises(NotVerifiedError, match="first signature with version 2 does not verify"):
+        verify_payload(path, [public("old"), public("new")], needed=2)
+    assert verify_payload(path, [public("old"), public("new")], REPLACE_ONLY, needed=2)
+
+
+def test_one_key_in_two_slots_or_given_twice_is_one_key(tmp_path: Path) -> None:
+    path = tmp_path / "payload"
+    write_payload(path, [256, 256])
+    one = signer(tmp_path, "old")
+    digest = Digest.sha256(write_payload(path, [256, 256]))
+    attach(path, [one.sign_digest(digest)] * 2)
+    assert len(verify_payload(path, [public("old")])) == 2
+    with pytest.raises(NotVerifiedError, match="by 2 different keys, found old"):
+        verify_payload(path, [public("old"), public("new")], needed=2)
+    with pytest.raises(RefusedError, match="by 2 different keys are asked for, but only 1 are known"):
+        verify_payload(path, [public("old"), public("old")], needed=2)
+
+
+@pytest.mark.parametrize("needed", [0, -1, 4])
+def test_as_many_signatures_as_no_payload_has_cannot_be_asked_for(tmp_path: Path, needed: int) -> None:
+    path = tmp_path / "payload"
+    write_payload(path, [256])
+    with pytest.raises(InputError, match="a payload has 1 to 3 signatures"):
+        verify_payload(path, [public(name) for name in BITS], needed=needed)
