@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -10,9 +11,10 @@ import typer
 from release.canonical import Json
 from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, version_of
 from release.cli.output import emit, say, table, work
-from release.ledger.state import State
+from release.ledger.fields import format_time
 from release.line.comparison import BoardComparison, compare
 from release.line.publication import PublicationOrder, publication_job
+from release.line.release_status import ReleaseStatus, release_statuses
 from release.wiring import open_yard
 
 app = typer.Typer(help="Publish candidates and list releases.", no_args_is_help=True)
@@ -40,24 +42,61 @@ def publish(
 
 @app.command("list")
 def list_releases(settings: SettingsFile = DEFAULT_SETTINGS, as_json: AsJson = False) -> None:
-    """List the releases that the ledger knows, and which channels offer them."""
+    """List the releases that the ledger knows, which channels offer them, and what befell them."""
     with open_yard(settings) as yard:
-        state = yard.ledger.state()
-    rows = [
-        (version, release.built_for, release.release, _channels(state, str(version)))
-        for version, release in sorted(state.releases.items(), reverse=True)
-    ]
+        found = release_statuses(yard.ledger.state(), yard.policy())
+        now = yard.clock()
     if as_json:
-        documents: list[Json] = [
-            {"version": str(version), "built_for": built_for, "release": str(digest), "channels": [*channels]}
-            for version, built_for, digest, channels in rows
-        ]
-        emit(documents)
+        emit([_listed(one) for one in found])
         return
     table(
-        ("version", "built for", "offered in", "release digest"),
-        [(str(row[0]), row[1], ", ".join(row[3]) or "-", str(row[2])) for row in rows],
+        ("version", "built for", "channels", "release digest", "status"),
+        [
+            (
+                str(one.registered.version),
+                one.registered.built_for,
+                ", ".join(one.channels) or "-",
+                str(one.registered.release),
+                "; ".join(_status(one, now)) or "-",
+            )
+            for one in found
+        ],
     )
+
+
+def _status(one: ReleaseStatus, now: datetime) -> Iterator[str]:
+    """What there is to know, the gravest first."""
+    if one.withdrawal is not None:
+        yield f"WITHDRAWN {one.withdrawal.recorded:%Y-%m-%d}: {one.withdrawal.subject.reason}"
+    if one.paused:
+        yield f"paused in {', '.join(one.paused)}"
+    if one.registered.derives_from is not None:
+        yield f"{one.registered.lineage.value} of {one.registered.derives_from}"
+    for support in one.support:
+        ends = "ended" if support.ends <= now else "until"
+        yield f"support of {support.stream} {ends} {support.ends:%Y-%m-%d}"
+
+
+def _listed(one: ReleaseStatus) -> Json:
+    stop, origin = one.withdrawal, one.registered.derives_from
+    return {
+        "version": str(one.registered.version),
+        "built_for": one.registered.built_for,
+        "release": str(one.registered.release),
+        "channels": list(one.channels),
+        "paused": list(one.paused),
+        "withdrawn": None
+        if stop is None
+        else {
+            "stop": str(stop.digest),
+            "since": format_time(stop.recorded),
+            "reason": stop.subject.reason,
+            "advice": stop.subject.advice,
+        },
+        "lineage": one.registered.lineage.value,
+        "derives_from": None if origin is None else str(origin),
+        "support": {support.stream: format_time(support.ends) for support in one.support},
+    }
 
 
 @app.command()
@@ -106,7 +145,3 @@ def _as_json(one: BoardComparison) -> Json:
         {"name": file.name, "before": file.before, "after": file.after} for file in one.files
     ]
     return {"board": str(one.board), "image_growth": one.growth, "packages": packages, "files": files}
-
-
-def _channels(state: State, version: str) -> list[str]:
-    return [channel for channel, head in state.heads.items() if str(head.version) == version]

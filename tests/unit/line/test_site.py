@@ -2,146 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from release.catalog.version import Version
-from release.digests import Digest
-from release.ledger.chain import LedgerWriter
-from release.ledger.fold import Trust
-from release.ledger.kinds import (
-    Content,
-    Genesis,
-    PointerMoved,
-    RequestMade,
-    StopLifted,
-    StopOrdered,
-)
-from release.ledger.state import State
-from release.ledger.statements import RESUME_REQUEST, StopAction, statement_digest, write_statement
-from release.line.site import site_from
-from release.line.yard import PagesOptions
+from release.ledger.statements import StopAction
 from release.pages.render import render_site
-from release.pages.site import Hurry, Site, Stop
-from release.promotion.policy_file import read_policy
-from release.promotion.request import PromotionRequest, Skippable
-from release.promotion.stop import StopOrder
-from tests.memory_store import MemoryStore
-from tests.unit.ledger.fakes import ALICE, BOARD, NOW, PIPELINE, FakeKeyring, digest_of, released
-from tests.unit.pages.samples import AMD64, board, payload, release
-
-POLICY = read_policy(
-    f"""\
-product = "demo"
-
-[[people]]
-name = "Alice"
-fingerprints = ["{ALICE.fingerprint}"]
-roles = ["maintainer"]
-
-[[channels]]
-name = "alpha"
-open = true
-
-[[channels]]
-name = "lts"
-feeds_from = ["alpha"]
-open = true
-streams = {{ support_months = 18, overlap_months = 6 }}
-""".encode()
-)
-DAY = timedelta(days=1)
-
-
-class Story:
-    """A ledger in which a day passes from entry to entry."""
-
-    def __init__(self) -> None:
-        keys = FakeKeyring((PIPELINE, ALICE))
-        trust = Trust(pipeline=frozenset({PIPELINE.fingerprint}), people=POLICY.fingerprints)
-        self.ledger = LedgerWriter(MemoryStore(), keys, trust, PIPELINE)
-        self.now = NOW
-        genesis = Genesis(
-            product="demo",
-            pipeline_keys=(PIPELINE.fingerprint,),
-            policy=POLICY.digest,
-            channels=("alpha", "lts"),
-            streams=("lts",),
-        )
-        self.ledger.start(genesis, now=NOW)
-
-    @property
-    def state(self) -> State:
-        return self.ledger.state()
-
-    def tell(self, content: Content) -> datetime:
-        self.now += DAY
-        self.ledger.append(lambda _state: content, now=self.now)
-        return self.now
-
-    def ask(self, text: str) -> Digest:
-        self.tell(RequestMade(statement=text, statement_signature=ALICE.sign(text.encode())))
-        return statement_digest(text)
-
-    def move(self, version: str, channel: str, **changes: object) -> datetime:
-        state = self.state
-        before = state.heads.get(channel)
-        fields: dict[str, object] = {
-            "product": "demo",
-            "release": digest_of(version),
-            "version": Version.parse(version),
-            "boards": (BOARD,),
-            "channel": channel,
-            "from_channel": None,
-            "policy": POLICY.digest,
-            "generation": state.generation(channel),
-            "requested_by": ALICE.fingerprint,
-            "requested_at": self.now,
-            "expires_at": self.now + 9 * DAY,
-            **changes,
-        }
-        asked = PromotionRequest(**fields)  # type: ignore[arg-type]  # tests change single fields by name
-        self.ask(asked.statement())
-        return self.tell(
-            PointerMoved(
-                channel=channel,
-                version=asked.version,
-                release=asked.release,
-                request=asked.digest,
-                generation=state.generation(channel) + 1,
-                from_version=None if before is None else before.version,
-            )
-        )
-
-    def stop(self, action: StopAction, channel: str | None = None, version: str | None = None) -> Digest:
-        order = StopOrder(
-            product="demo",
-            action=action,
-            channel=channel,
-            version=None if version is None else Version.parse(version),
-            release=None if version is None else digest_of(version),
-            role="maintainer",
-            by=ALICE.fingerprint,
-            at=self.now,
-            reason=f"why {action.value}",
-            advice="wait",
-        )
-        text = order.statement()
-        self.tell(StopOrdered(statement=text, statement_signature=ALICE.sign(text.encode())))
-        return statement_digest(text)
-
-    def lift(self, stop: Digest) -> datetime:
-        fields = {"policy": str(POLICY.digest), "stop": str(stop)}
-        request = self.ask(write_statement(RESUME_REQUEST, {**fields}))
-        return self.tell(StopLifted(stop=stop, request=request))
-
-    def site(self) -> Site:
-        releases = {
-            version: release(str(version), board(AMD64, payload(9000)), created=NOW)
-            for version in self.state.releases
-        }
-        return site_from("Demo OS", self.state, POLICY, releases, PagesOptions())
+from release.pages.site import Hurry, Stop
+from release.promotion.request import Skippable
+from tests.unit.ledger.fakes import released
+from tests.unit.line.story import Story
 
 
 @pytest.fixture
