@@ -133,6 +133,8 @@ def _measures(known: Mapping[str, int]) -> Iterator[str]:
         yield f"kernel {known[names.BOOT_GROWTH_BYTES]:+,} bytes"
     if names.FILES_GROWTH_BYTES in known:
         yield f"files {known[names.FILES_GROWTH_BYTES]:+,} bytes"
+    if names.DELTA_PERMILLE in known:
+        yield f"machines with it download {known[names.DELTA_PERMILLE] / 10:.1f} % of the full payload"
 
 
 def _counts(board: BoardComparison) -> str:
@@ -174,7 +176,7 @@ def _show_payloads(about: ReleaseDossier, *, full: bool) -> None:
             one.kind,
             f"{one.size:,}",
             "" if one.permille is None else f"{one.permille / 10:.1f} %",
-            f"{len(trusted.intersection(one.keys))} of {about.needed_keys} keys",
+            f"{len(trusted.intersection(one.keys))}, {about.needed_keys} needed",
         )
         for one in shown
     ]

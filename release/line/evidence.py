@@ -30,6 +30,7 @@ from release.line.findings import (
     key_finding,
     no_comparison,
     notes_finding,
+    read_signatures,
     signatures_finding,
     sizes_finding,
 )
@@ -106,7 +107,7 @@ def evidence_job(yard: Yard, version: Version, ways: Sequence[Way], wanted: Iter
     )
 
 
-def request_job(yard: Yard, request: Digest) -> Job:
+def evidence_for(yard: Yard, request: Digest) -> Job:
     """The step that finds what a request for a channel to move needs; none where nothing is asked."""
     state, policy = yard.ledger.state(), yard.policy()
     record = state.requests[request]
@@ -203,7 +204,7 @@ def _findings(
     if names.COMPARISON in wanted:
         yield from _comparisons(yard, state, release, ways)
     if names.PAYLOAD_SIGNATURES in wanted:
-        yield _signatures(yard, release, [way.channel for way in ways], report)
+        yield _signatures(yard, state, release, [way.channel for way in ways], report)
 
 
 def _missing_cves(yard: Yard, state: State, release: Release) -> frozenset[str]:
@@ -256,22 +257,35 @@ def _compare(yard: Yard, state: State, baseline: Version, release: Release) -> F
     return comparison_finding(before, release, boards, yard.naming)
 
 
-def _signatures(yard: Yard, release: Release, channels: Sequence[str], report: Report) -> Finding:
+def _signatures(
+    yard: Yard, state: State, release: Release, channels: Sequence[str], report: Report
+) -> Finding:
     """The keys that sign each payload as it is on the mirror, of those that the channels trust.
 
-    Where channels trust different keys, those of the channel with the fewest are told.
+    Payloads never change, so whom one was signed by among some keys is found out once.
     """
-    trusted = [yard.payload_for(channel).keys for channel in channels]
-    payloads = [item for item in shipped(release) if item.payload is not None]
-    found: dict[str, list[str]] = {}
-    for number, item in enumerate(payloads, start=1):
-        with scratch_directory(yard.work) as folder:
-            path = folder / "payload"
-            _fetch(yard, item, path)
-            signers = (_signers(path, item, keys) for keys in trusted)
-            found[item.key] = min(signers, key=len, default=[])
-        report(number, len(payloads))
-    return signatures_finding(found)
+    trusted = [{key.fingerprint: key for key in yard.payload_for(channel).keys} for channel in channels]
+    every = {name: key for keys in trusted for name, key in keys.items()}
+    signers = _signers_known(yard, state, release, frozenset(every))
+    if signers is None:
+        signers = {}
+        payloads = [item for item in shipped(release) if item.payload is not None]
+        for number, item in enumerate(payloads, start=1):
+            with scratch_directory(yard.work) as folder:
+                _fetch(yard, item, folder / "payload")
+                signers[item.key] = _signers(folder / "payload", item, tuple(every.values()))
+            report(number, len(payloads))
+    return signatures_finding(signers, [frozenset(keys) for keys in trusted])
+
+
+def _signers_known(
+    yard: Yard, state: State, release: Release, trusted: frozenset[str]
+) -> dict[str, list[str]] | None:
+    """What was found before, None where not all of these keys were looked for."""
+    known = state.evidence.get(state.releases[release.version].release, {}).get(names.PAYLOAD_SIGNATURES)
+    if known is None or known.document is None:
+        return None
+    return read_signatures(read_document(yard, known.document), trusted)
 
 
 def _signers(path: Path, item: Shipped, keys: Sequence[PayloadKey]) -> list[str]:

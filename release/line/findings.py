@@ -23,6 +23,7 @@ from release.signing.key_health import KeyHealth
 _PLACEHOLDER = re.compile(r"\b(?:TODO|FIXME|TBD|TBA|XXX+|PLACEHOLDER)\b|(?i:lorem ipsum)")
 """Words that people leave where they meant to write something. One of Flatcar's 700 real notes has one."""
 _NOTHING = "No changes were recorded."
+_SIGNATURES = "humpyard-payload-signatures-1"
 _NAMED = 500
 """Lines in ``failed``: of the longest names that many, escaped, still fit into an entry of the ledger."""
 
@@ -76,18 +77,42 @@ def sizes_finding(release: Release) -> Finding:
     )
 
 
-def signatures_finding(keys: Mapping[str, Sequence[str]]) -> Finding:
-    """How many trusted keys verify. ``keys``: fingerprints by the payload's key in the store."""
-    fewest = min((len(set(found)) for found in keys.values()), default=0)
-    payloads: dict[str, Json] = {key: [*sorted(set(found))] for key, found in keys.items()}
+def signatures_finding(signers: Mapping[str, Sequence[str]], trusted: Sequence[frozenset[str]]) -> Finding:
+    """How many trusted keys verify, of the payload and the channel with the fewest.
+
+    Args:
+        signers: fingerprints by the payload's key in the store.
+        trusted: fingerprints of the keys of every channel.
+    """
+    counts = (len(keys.intersection(found)) for keys in trusted for found in signers.values())
+    fewest = min(counts, default=0)
+    payloads: dict[str, Json] = {key: [*sorted(set(found))] for key, found in signers.items()}
     return Finding(
         name=names.PAYLOAD_SIGNATURES,
         passed=fewest > 0,
-        detail=f"{len(keys)} payloads, each signed by {fewest} trusted keys or more",
+        detail=f"{len(signers)} payloads, each signed by {fewest} trusted keys or more",
         facts={names.FEWEST_KEYS: fewest},
         failed=() if fewest else ("a payload without a signature by a trusted key",),
-        document={"format": "humpyard-payload-signatures-1", "payloads": payloads},
+        document={
+            "format": _SIGNATURES,
+            "looked_for": [*sorted(frozenset[str]().union(*trusted))],
+            "payloads": payloads,
+        },
     )
+
+
+def read_signatures(document: Mapping[str, Json], wanted: frozenset[str]) -> dict[str, list[str]] | None:
+    """Fingerprints by payload from an earlier finding; None unless it looked for all ``wanted`` keys."""
+    looked_for, payloads = document.get("looked_for"), document.get("payloads")
+    if document.get("format") != _SIGNATURES or not isinstance(looked_for, list):
+        return None
+    if not isinstance(payloads, dict) or not wanted.issubset(str(one) for one in looked_for):
+        return None
+    return {
+        key: [str(one) for one in found if one in wanted]
+        for key, found in payloads.items()
+        if isinstance(found, list)
+    }
 
 
 def key_finding(found: KeyHealth, *, outlives: bool, until: str) -> Finding:

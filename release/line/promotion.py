@@ -19,6 +19,7 @@ from release.errors import NotVerifiedError, RefusedError
 from release.ledger.state import Head
 from release.ledger.statements import PromotionSubject
 from release.line.checking import verify_on
+from release.line.evidence import evidence_for
 from release.line.head import head_job, sign_head
 from release.line.pages import pages_job
 from release.line.requests import ask_gate, carry_out_request, open_requests, request_status
@@ -82,17 +83,22 @@ def run_round(yard: Yard, run: Callable[[Job], Sequence[str]], channel: str | No
 
     A request that is refused, voided by the one before it, or whose release does not verify any more,
     stops nothing else. ``run`` runs a job: under a display, or as tasks. What may work later passes
-    through; the next round goes on.
+    through; the next round goes on. What can be found out about a release for its gate is found first.
     """
     result = Round()
     for one in open_requests(yard, channel):
-        if one.phase is Phase.READY:
-            try:
-                result.lines += run(request_job(yard, one.case.digest))
-            except RefusedError as error:
-                result.refused[one.case.digest] = error.message
-        elif one.phase is Phase.WAITING:
-            result.refused[one.case.digest] = one.summary
+        if one.phase is Phase.VOID:
+            continue
+        request = one.case.digest
+        try:
+            result.lines += run(evidence_for(yard, request))
+            now = request_status(yard, request)
+            if now.phase is Phase.READY:
+                result.lines += run(request_job(yard, request))
+            elif now.phase is not Phase.CARRIED_OUT:
+                result.refused[request] = now.summary
+        except RefusedError as error:
+            result.refused[request] = error.message
     result.lines += run(closing_job(yard))
     return result
 
