@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar
 
 from release.digests import Digest
+from release.ledger.entries import CLOCK_SKEW
+from release.ledger.fields import format_time
 from release.ledger.fold_contradiction import ContradictionError, need
 from release.ledger.fold_offers import begin_offers, end_stopped
 from release.ledger.fold_statements import open_request, with_request
@@ -86,6 +89,7 @@ def evidence(content: EvidenceFound, state: State, verified: VerifiedEntry) -> S
 
 def move(content: PointerMoved, state: State, verified: VerifiedEntry) -> State:
     """A request was carried out: a channel is at another release."""
+    _check_time(content.decided_at, verified)
     asked = _asked(content.request, PromotionSubject, state)
     need(
         (asked.channel, asked.version, asked.release) == (content.channel, content.version, content.release),
@@ -123,6 +127,7 @@ def move(content: PointerMoved, state: State, verified: VerifiedEntry) -> State:
 
 def change_policy(content: PolicyChanged, state: State, verified: VerifiedEntry) -> State:
     """A request was carried out: other rules are in force. Requests under the old ones are void."""
+    _check_time(content.decided_at, verified)
     asked = _asked(content.request, PolicySubject, state)
     need(
         (asked.policy, asked.proposed) == (content.previous, content.policy),
@@ -154,6 +159,7 @@ def _homeless(state: State, channels: Sequence[str], streams: Sequence[str]) -> 
 
 def lift(content: StopLifted, state: State, verified: VerifiedEntry) -> State:
     """A request was carried out: a stop does not hold any more, and what it stopped begins anew."""
+    _check_time(content.decided_at, verified)
     asked = _asked(content.request, ResumeSubject, state)
     need(asked.stop == content.stop, f"lifts {content.stop}, but the request asks for {asked.stop}")
     stop = state.stops.get(content.stop)
@@ -163,6 +169,14 @@ def lift(content: StopLifted, state: State, verified: VerifiedEntry) -> State:
     after = _carried_out(content.request, state)
     after = replace(after, stops=frozen({**after.stops, content.stop: lifted}))
     return begin_offers(after, verified.entry.time)
+
+
+def _check_time(decided: datetime, verified: VerifiedEntry) -> None:
+    """What is decided for a later time than the entry's was not decided yet."""
+    need(
+        decided <= verified.entry.time + CLOCK_SKEW,
+        f"decided for {format_time(decided)}, but recorded at {format_time(verified.entry.time)}",
+    )
 
 
 def _asked(request: Digest, kind: type[SubjectT], state: State) -> SubjectT:

@@ -27,6 +27,7 @@ from release.ledger.fields import (
     Reader,
     Sha256,
     StatementText,
+    Utc,
     VersionText,
     Whole,
     Word,
@@ -139,6 +140,9 @@ class PointerMoved:
     generation: Annotated[Count, Field(ge=1)]
     """The channel's generation after the move."""
     from_version: VersionText | None
+    decided_at: Utc
+    """The time for which the gate was asked. The audit asks it again, and tells of one that is not the
+    entry's: that is later where an earlier entry was dated by a wrong clock."""
     decision: tuple[Prose, ...] = ()
     """One line per rule of the gate, for people. The audit derives the decision anew."""
 
@@ -154,6 +158,7 @@ class PolicyChanged:
     channels: Annotated[tuple[ChannelName, ...], Field(min_length=1)]
     streams: tuple[ChannelName, ...] = ()
     pipeline_keys: Annotated[tuple[Fingerprint, ...], Field(min_length=1)]
+    decided_at: Utc
     decision: tuple[Prose, ...] = ()
 
 
@@ -165,6 +170,7 @@ class StopLifted:
     stop: Sha256
     """The digest of the stop's statement."""
     request: Sha256
+    decided_at: Utc
     decision: tuple[Prose, ...] = ()
 
 

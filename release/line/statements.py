@@ -207,13 +207,14 @@ def say_to(
 def _roles(case: Case, author: StatementSigner, verdict: Verdict) -> tuple[str, ...]:
     """The roles in which a verdict can count, those that are still asked for first."""
     person = case.policy.person(author.fingerprint)
+    theirs = () if person is None else person.roles
     if verdict in {Verdict.NO_GO, Verdict.WITHDRAW}:
-        return () if person is None else person.roles
+        return theirs
     if verdict is Verdict.OVERRULE:
         return tuple(quorum.role for quorum in case.terms.overrule) if case.terms else ()
     open_roles = [name.split()[-1] for name in _unmet_quorums(case)]
     asked = [quorum.role for quorum in case.terms.quorum] if case.terms else []
-    return tuple(dict.fromkeys([*open_roles, *asked]))
+    return tuple(dict.fromkeys([*open_roles, *asked])) or theirs
 
 
 def _unmet_quorums(case: Case) -> list[str]:
@@ -276,12 +277,11 @@ def find_role(policy: Policy, author: StatementSigner, wanted: str | None, able:
     if wanted is not None:
         return wanted
     person = policy.person(author.fingerprint)
-    held = () if person is None else tuple(role for role in able if role in person.roles)
+    if person is None:
+        raise RefusedError(f"{author.fingerprint} is not a person of the policy")
+    held = [role for role in able if role in person.roles]
     if not held:
-        who = author.fingerprint if person is None else person.name
-        raise RefusedError(
-            f"{who} holds none of the roles that may do this: {', '.join(able) or 'nobody does'}"
-        )
+        raise RefusedError(f"{person.name} holds none of the roles that may do this: {', '.join(able)}")
     return held[0]
 
 

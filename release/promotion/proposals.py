@@ -26,7 +26,7 @@ from release.ledger.state import State, evidence_key
 from release.promotion.case import Case, PolicyCase, PromotionCase, ResumeCase, UnreadableCase, open_case
 from release.promotion.decide import Decision
 from release.promotion.policy import Policy
-from release.promotion.status import Phase, RequestStatus, status
+from release.promotion.status import Phase, status
 
 
 class GateClosedError(RefusedError):
@@ -87,30 +87,19 @@ def carry_out(
 ) -> Proposal:
     """Carry out the request ``digest`` if the gate is open at ``now``.
 
-    The entry will be dated as the pipeline's latest one where that is later (a clock was wrong), and
-    the audit asks the gate at the entry's time: it must be open at both.
-
     The proposal raises GateClosedError when it is not, InputError when there is no such request.
     """
 
     def propose(state: State) -> Content | None:
-        found = _open(state, digest, policy, now, proposed)
+        found = status(open_case(state, digest, policy, now, proposed))
         if found.phase is Phase.CARRIED_OUT:
             return None
-        if found.phase is Phase.READY and state.latest > now:
-            found = _open(state, digest, policy, state.latest, proposed)
         if not found.decision.allowed or isinstance(found.case, UnreadableCase):
             hint = "only a new request can go through" if found.phase is Phase.VOID else None
             raise GateClosedError(f"not carried out: {found.summary}", found.decision, hint=hint)
         return _outcome(found.case, found.decision)
 
     return propose
-
-
-def _open(
-    state: State, digest: Digest, policy: Policy, now: datetime, proposed: Mapping[Digest, Policy] | None
-) -> RequestStatus:
-    return status(open_case(state, digest, policy, now, proposed))
 
 
 def _outcome(case: Case, decision: Decision) -> Content:
@@ -120,7 +109,9 @@ def _outcome(case: Case, decision: Decision) -> Content:
     if isinstance(case, PolicyCase) and case.proposed is not None:
         return _adoption(case, case.proposed, decision)
     if isinstance(case, ResumeCase):
-        return StopLifted(stop=case.request.stop, request=case.digest, decision=decision.lines())
+        return StopLifted(
+            stop=case.request.stop, request=case.digest, decided_at=case.now, decision=decision.lines()
+        )
     raise RefusedError(f"request {case.digest}: cannot be carried out")
 
 
@@ -134,6 +125,7 @@ def _move(case: PromotionCase, decision: Decision) -> PointerMoved:
         request=case.digest,
         generation=asked.generation + 1,
         from_version=head.version if head else None,
+        decided_at=case.now,
         decision=decision.lines(),
     )
 
@@ -146,5 +138,6 @@ def _adoption(case: PolicyCase, policy: Policy, decision: Decision) -> PolicyCha
         channels=tuple(channel.name for channel in policy.channels),
         streams=policy.streams,
         pipeline_keys=policy.pipeline_keys or tuple(sorted(case.state.pipeline_keys)),
+        decided_at=case.now,
         decision=decision.lines(),
     )

@@ -184,7 +184,7 @@ def test_only_people_of_the_policy_are_heard(
     sign_off = ["promote", "sign-off", asked, "--go"]
     cases: list[tuple[list[str], tuple[str, ...]]] = [
         ([*sign_off, *released_yard.secret("build")], (forger.keys["build"], "not")),
-        ([*sign_off, *released_yard.secret("pipeline")], (forger.keys["pipeline"], "maintainer")),
+        ([*sign_off, *released_yard.secret("pipeline")], (forger.keys["pipeline"], "not a person")),
         ([*sign_off, *released_yard.secret("grace"), "--role", "king"], ("Grace", "king")),
         ([*sign_off, "--as", "me", *released_yard.secret("grace")[2:]], ("me", "fingerprint")),
         (

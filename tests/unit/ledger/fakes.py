@@ -155,6 +155,7 @@ def moved(text: str, generation: int = 1, from_version: str | None = None, **cha
         "release": subject.release,
         "request": statement_digest(text),
         "generation": generation,
+        "decided_at": NOW,
         "from_version": None if from_version is None else Version.parse(from_version),
         **changes,
     }

@@ -108,6 +108,7 @@ class Story:
                 request=asked.digest,
                 generation=state.generation(channel) + 1,
                 from_version=None if before is None else before.version,
+                decided_at=self.now,
             )
         )
 
@@ -131,7 +132,7 @@ class Story:
     def lift(self, stop: Digest) -> datetime:
         fields = {"policy": str(POLICY.digest), "stop": str(stop)}
         request = self.ask(write_statement(RESUME_REQUEST, {**fields}))
-        return self.tell(StopLifted(stop=stop, request=request))
+        return self.tell(StopLifted(stop=stop, request=request, decided_at=self.now))
 
     def site(self) -> Site:
         releases = {

@@ -328,6 +328,7 @@ def test_a_forged_move_is_believed_here_and_refused_by_the_gate(scene: SignedSce
             request=statement_digest(text),
             generation=before.generation("beta") + 1,
             from_version=before.heads["beta"].version,
+            decided_at=scene.now,
         )
     )
     for visitor in (scene.visitor(), scene.insider()):
