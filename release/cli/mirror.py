@@ -72,7 +72,7 @@ def verify(
         typer.Option(
             exists=True,
             dir_okay=False,
-            help="With --channel: OpenPGP public keys of all people in the ledger, to verify what they signed.",
+            help="With --channel: OpenPGP public keys of all people, to verify what they signed, too.",
         ),
     ] = [],
     build_key: Annotated[

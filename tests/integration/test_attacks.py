@@ -1,0 +1,439 @@
+"""The attack table of docs/adr/0015-own-signed-head.md: a real mirror, over HTTP, with real keys.
+
+Every test alters a mirror that verifies before, and says by which words the attack is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from release import canonical
+from release.catalog.naming import HEAD_FILE, ledger_key
+from release.ledger.kinds import PointerMoved, RequestMade, StopOrdered
+from release.ledger.statements import StopAction, statement_digest
+from release.line.head import sign_head
+from release.line.promotion import closing_job
+from release.promotion.case import open_case
+from release.promotion.decide import decide
+from release.promotion.request import new_request
+from release.promotion.stop import StopOrder
+from release.signing.openpgp import OpenPgpHome
+from release.signing.throw_away import make_rsa_key
+from release.wiring import open_yard, simulated_clock
+from tests.hostile_mirror import HostileMirror, dripping, endless, flip, served
+from tests.small_yard import BOARD, NEW, OLD, SmallYard, fingerprint_in
+
+OTHER_BOARD = "arm64-usr"
+PAYLOAD = "flatcar_production_update.gz"
+NEW_PAYLOAD = f"update/{BOARD}/{NEW}/{PAYLOAD}"
+POINTER = f"alpha/{BOARD}/current/version.txt"
+
+
+@dataclass(frozen=True)
+class Times:
+    """One yard, and its mirror as it was at two times: alpha at the old release, then at the new one."""
+
+    yard: SmallYard
+    before: Path
+    after: Path
+
+
+@pytest.fixture(scope="module")
+def times(released_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Times:
+    root = tmp_path_factory.mktemp("attacks")
+    yard = SmallYard(root / "yard")
+    shutil.copytree(released_template, yard.root)
+    shutil.copytree(yard.mirror, root / "before")
+    assert yard.humpyard("promote", "request", str(NEW), "--to", "alpha", *yard.secret("ada")) == 0
+    assert yard.humpyard("promote", "run") == 0
+    shutil.copytree(yard.mirror, root / "after")
+    return Times(yard, root / "before", root / "after")
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def mirror(times: Times, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[HostileMirror]:
+    """A copy of the newer mirror, which nobody has touched yet."""
+    with served(times.yard, times.after, tmp_path / "mirror") as hostile:
+        capsys.readouterr()
+        yield hostile
+
+
+@pytest.fixture
+def own_yard(times: Times, tmp_path: Path) -> SmallYard:
+    """A copy of the yard, for whoever has got hold of one of its keys."""
+    shutil.copytree(times.yard.root, tmp_path / "own")
+    return SmallYard(tmp_path / "own")
+
+
+def refused(capsys: pytest.CaptureFixture[str]) -> str:
+    """What was said to the person who verified."""
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.err
+    return printed.out + printed.err
+
+
+def test_a_mirror_that_nobody_touched_is_verified(
+    mirror: HostileMirror, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    seen = f"--state={tmp_path}/seen.json"
+    people = [f"--people-key={mirror.yard.root}/keys/{name}.asc" for name in ("ada", "grace", "linus")]
+    for channel in ("alpha", "beta"):
+        assert mirror.verify(seen, *people, f"--board={BOARD}", channel=channel) == 0
+    said = capsys.readouterr().out
+    assert f"alpha is verified: offered is {NEW}" in said
+    assert f"beta is verified: offered is {OLD}" in said
+    assert "every signature verified" in said
+    assert mirror.verify("--json", str(NEW)) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["verified"], told["channel"], told["status"]) == (True, "alpha", "offered")
+    assert mirror.verify(str(OLD)) == 1
+    assert f"alpha: expected it to be at {OLD}, it is at {NEW}" in capsys.readouterr().err
+
+
+# Altered file
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        (NEW_PAYLOAD, "FAILED 3. every file is there, with the recorded size and digests"),
+        (f"{NEW_PAYLOAD}.sig", "FAILED 4. every file is signed"),
+        (f"{NEW_PAYLOAD}.DIGESTS", "FAILED 5. DIGESTS and checksums agree"),
+        (f"alpha/{BOARD}/{NEW}/flatcar_production_image.vmlinuz", "FAILED 3."),
+        (f"releases/{NEW}/release.json", "FAILED 1. release.json is signed by the pipeline"),
+        (ledger_key(2), "ledger"),
+        (HEAD_FILE, "error: "),
+    ],
+)
+def test_altered_file(mirror: HostileMirror, capsys: pytest.CaptureFixture[str], key: str, said: str) -> None:
+    """One bit of any file."""
+    flip(mirror.path(key), 100 if key.endswith((".json", ".DIGESTS", ".sig")) else -1)
+    assert mirror.verify() == 1
+    assert said in refused(capsys)
+
+
+def test_altered_file_of_a_channel_that_it_was_copied_to(
+    mirror: HostileMirror, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Installers of beta read beta's own copies; the originals under alpha are untouched."""
+    flip(mirror.path(f"beta/{BOARD}/{OLD}/flatcar_production_image.vmlinuz"))
+    assert mirror.verify(channel="beta") == 1
+    assert f"beta/{BOARD}/{OLD}/flatcar_production_image.vmlinuz: expected" in refused(capsys)
+    assert mirror.verify(channel="alpha") == 0
+
+
+# Altered pointer
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"FLATCAR_VERSION={OLD}\n", f"leads to {OLD}, head.json says {NEW}"),
+        ("FLATCAR_VERSION=9999.0.0\n", "leads to 9999.0.0"),
+        (f"FLATCAR_VERSION={NEW}\nFLATCAR_BOARD=x\n", "is not the version file of its release"),
+        ("", "expected one line"),
+    ],
+)
+def test_altered_pointer(
+    mirror: HostileMirror, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    mirror.write(POINTER, text.encode())
+    assert mirror.verify() == 1
+    assert said in refused(capsys)
+
+
+# Rollback
+
+
+def test_rollback_of_a_pointer(
+    mirror: HostileMirror, times: Times, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The pointer as it was before, byte for byte, with the newer head."""
+    mirror.take_from(times.before, POINTER)
+    assert mirror.verify() == 1
+    assert f"leads to {OLD}, head.json says {NEW}" in refused(capsys)
+
+
+def test_rollback_of_everything(
+    mirror: HostileMirror, times: Times, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """All of the mirror as it was before, head included, still fresh: who was here since remembers."""
+    seen = f"--state={tmp_path}/seen.json"
+    assert mirror.verify(seen) == 0
+    mirror.take_from(times.before, HEAD_FILE, "ledger", POINTER)
+    assert mirror.verify(seen) == 1
+    said = refused(capsys)
+    assert "head.json: of " in said
+    assert "seen before was one of" in said
+    assert mirror.verify() == 0, "a first visitor can be shown an old state, for as long as it is fresh"
+
+
+def test_rollback_by_forking_the_ledger(
+    mirror: HostileMirror, own_yard: SmallYard, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The pipeline's key rewrites what happened: the last entry never was, and the ledger went on."""
+    seen = f"--state={tmp_path}/seen.json"
+    assert mirror.verify(seen) == 0
+    max((own_yard.mirror / "ledger").iterdir()).unlink()
+    (own_yard.mirror / HEAD_FILE).unlink()
+    forge_move(own_yard, "beta")
+    mirror.take_from(own_yard.mirror, HEAD_FILE, "ledger", "policy")
+    assert mirror.verify(seen) == 1
+    assert "as seen before, found" in refused(capsys)
+
+
+# Freeze
+
+
+def test_freeze(mirror: HostileMirror, capsys: pytest.CaptureFixture[str]) -> None:
+    """The mirror serves what was true, and keeps serving it."""
+    now = datetime.now(UTC)
+    with simulated_clock(lambda: now + timedelta(hours=23)):
+        assert mirror.verify() == 0
+    with simulated_clock(lambda: now + timedelta(hours=25)):
+        assert mirror.verify() == 1
+    assert "expired" in refused(capsys)
+
+
+def test_freeze_by_leaving_the_head_out(mirror: HostileMirror, capsys: pytest.CaptureFixture[str]) -> None:
+    mirror.path(HEAD_FILE).unlink()
+    assert mirror.verify() == 1
+    assert "this mirror has none, so nobody knows how old it is" in refused(capsys)
+
+
+def test_freeze_by_taking_the_head_of_another_product(
+    mirror: HostileMirror, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mirror.verify("--product=Another OS") == 1
+    assert "expected the product 'Another OS', found 'Small OS'" in refused(capsys)
+
+
+# Mix and match
+
+
+def test_mix_of_a_payload_of_another_version(
+    mirror: HostileMirror, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Payload, checksum, DIGESTS and all their good signatures of the old version, under the new one."""
+    for suffix in ("", ".sig", ".sha256", ".sha256.sig", ".DIGESTS", ".DIGESTS.sig"):
+        source = f"update/{BOARD}/{OLD}/{PAYLOAD}{suffix}"
+        if mirror.path(source).exists():
+            mirror.copy(source, NEW_PAYLOAD + suffix)
+    assert mirror.verify() == 1
+    said = refused(capsys)
+    assert "FAILED 3." in said
+    assert f"{NEW_PAYLOAD}: expected" in said
+
+
+def test_mix_of_a_whole_release_under_another_version(
+    mirror: HostileMirror, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The old release.json with its good signature, where the new one belongs."""
+    mirror.copy(f"releases/{OLD}", f"releases/{NEW}")
+    assert mirror.verify() == 1
+    assert f"release {NEW}: expected" in refused(capsys)
+    assert mirror.verify(str(NEW), channel=None) == 1, "nor without a head"
+    assert "FAILED 2. release.json is canonical, of a known schema, and the release asked for" in refused(
+        capsys
+    )
+
+
+def test_mix_of_a_newer_head_with_an_older_ledger(
+    mirror: HostileMirror, times: Times, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mirror.take_from(times.before, "ledger")
+    assert mirror.verify() == 1
+    assert "though head.json says that it goes on to entry" in refused(capsys)
+
+
+def test_mix_of_an_older_head_with_newer_pointers(
+    mirror: HostileMirror, times: Times, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mirror.take_from(times.before, HEAD_FILE)
+    assert mirror.verify() == 1
+    assert f"leads to {NEW}, head.json says {OLD}" in refused(capsys)
+
+
+def test_mix_of_another_policy(mirror: HostileMirror, capsys: pytest.CaptureFixture[str]) -> None:
+    (policy,) = mirror.path("policy").iterdir()
+    mirror.write(f"policy/{policy.name}", policy.read_bytes().replace(b"count = 2", b"count = 1"))
+    assert mirror.verify() == 1
+    assert f"policy/{policy.name}: expected" in refused(capsys)
+
+
+# Compromise of one key of several
+
+
+def forge_move(yard: SmallYard, channel: str) -> None:
+    """With the pipeline's key and nobody's sign-off: record a move, then do all that follows from it."""
+    with open_yard(yard.settings) as opened:
+        state, policy, now = opened.ledger.state(), opened.policy(), opened.clock()
+        pipeline = fingerprint_in(yard.root / "keys" / "pipeline.asc")
+        asked = new_request(state, policy, version=NEW, channel=channel, requested_by=pipeline, now=now)
+        text = asked.statement()
+        request = RequestMade(statement=text, statement_signature=opened.signer.sign(text.encode()))
+        opened.ledger.append(lambda _state: request, now=now)
+        head = state.heads.get(channel)
+        moved = PointerMoved(
+            channel=channel,
+            version=NEW,
+            release=state.releases[NEW].release,
+            request=statement_digest(text),
+            generation=state.generation(channel) + 1,
+            from_version=None if head is None else head.version,
+            decided_at=now,
+        )
+        opened.ledger.append(lambda _state: moved, now=now)
+        for step in closing_job(opened):
+            step.run(lambda *_: None)
+
+
+def test_key_compromise_of_the_pipeline(
+    times: Times, own_yard: SmallYard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever has the pipeline's key alone moves beta: that verifies, but the gate, asked again, says no."""
+    forge_move(own_yard, "beta")
+    with served(times.yard, own_yard.mirror, tmp_path / "forged") as mirror:
+        assert mirror.verify(channel="beta") == 0
+    with open_yard(own_yard.settings) as opened:
+        state = opened.ledger.state()
+        request = state.heads["beta"].request
+        assert request is not None
+        found = decide(open_case(state, request, opened.policy(), opened.clock()))
+    assert "quorum maintainer" in {rule.name for rule in found.unmet}
+    capsys.readouterr()
+
+
+def test_key_compromise_of_one_payload_key(
+    mirror: HostileMirror, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two different keys are asked for: what only one of them signed is refused."""
+    two = [f"--payload-key={mirror.yard.root}/keys/payload-4096.pub.pem", "--payload-signatures=2"]
+    assert mirror.verify(*two) == 0
+    capsys.readouterr()
+    make_rsa_key(tmp_path / "other.pem", tmp_path / "other.pub.pem", 4096)
+    assert mirror.verify(f"--payload-key={tmp_path}/other.pub.pem", "--payload-signatures=2") == 1
+    assert "FAILED 6. payloads are signed by a trusted key" in refused(capsys)
+
+
+def test_key_compromise_of_one_person(own_yard: SmallYard, capsys: pytest.CaptureFixture[str]) -> None:
+    """One person's key asks, says go in their own matter, and moves nothing."""
+    yard, ada = own_yard, own_yard.secret("ada")
+    capsys.readouterr()
+    assert yard.humpyard("promote", "request", str(NEW), "--to", "beta", *ada, "--json") == 0
+    asked = json.loads(capsys.readouterr().out)["request"]
+    yard.humpyard("promote", "sign-off", asked, "--go", *ada)
+    capsys.readouterr()
+    assert yard.humpyard("promote", "run") == 1
+    assert "quorum maintainer: missing" in capsys.readouterr().err
+    assert not (yard.mirror / "beta" / BOARD / str(NEW)).exists()
+
+
+def test_key_compromise_of_a_person_signs_no_head(
+    mirror: HostileMirror, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A maintainer's key, good for sign-offs, under a head: even who trusts people's keys refuses."""
+    yard = mirror.yard
+    with OpenPgpHome() as home:
+        (ada,) = home.import_file(yard.root / "secret" / "ada.asc")
+        body = json.loads(mirror.path(HEAD_FILE).read_bytes())["body"]
+        forged = {"body": body, "signature": home.sign_bytes(body.encode(), ada)}
+    mirror.write(HEAD_FILE, canonical.dump(forged))
+    assert mirror.verify(f"--people-key={yard.root}/keys/ada.asc") == 1
+    assert f"signed by {ada}, which is no key of the pipeline" in refused(capsys)
+    assert mirror.verify() == 1
+    assert "made by a key that is not in the keyring given" in refused(capsys)
+
+
+# Wrong board, wrong channel, withdrawn
+
+
+def test_wrong_board(mirror: HostileMirror, capsys: pytest.CaptureFixture[str]) -> None:
+    """The files of one board, and its pointer, served as those of another."""
+    mirror.copy(f"alpha/{BOARD}", f"alpha/{OTHER_BOARD}")
+    mirror.copy(f"update/{BOARD}", f"update/{OTHER_BOARD}")
+    assert mirror.verify(f"--board={OTHER_BOARD}") == 1
+    assert f"alpha: {NEW} is not made for {OTHER_BOARD}, only for {BOARD}" in refused(capsys)
+
+
+def test_wrong_channel(mirror: HostileMirror, capsys: pytest.CaptureFixture[str]) -> None:
+    """Alpha's pointer and files, all of them good, served as beta's, and as those of a channel to come."""
+    for channel in ("beta", "stable"):
+        mirror.copy(f"alpha/{BOARD}", f"{channel}/{BOARD}")
+    assert mirror.verify(channel="beta") == 1
+    assert f"leads to {NEW}, head.json says {OLD}" in refused(capsys)
+    assert mirror.verify(channel="stable") == 1
+    assert "channel 'stable': has no release here" in refused(capsys)
+
+
+def test_withdrawn_release(
+    times: Times, own_yard: SmallYard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A release that was withdrawn is refused, whatever the pointers still say."""
+    with open_yard(own_yard.settings) as opened:
+        state = opened.ledger.state()
+        order = StopOrder(
+            product=state.product,
+            action=StopAction.WITHDRAW,
+            version=NEW,
+            release=state.releases[NEW].release,
+            role="maintainer",
+            by=fingerprint_in(own_yard.root / "keys" / "pipeline.asc"),
+            at=opened.clock(),
+            reason="eats disks",
+        )
+        text = order.statement()
+        stop = StopOrdered(statement=text, statement_signature=opened.signer.sign(text.encode()))
+        opened.ledger.append(lambda _state: stop, now=opened.clock())
+        sign_head(opened)
+    with served(times.yard, own_yard.mirror, tmp_path / "withdrawn") as mirror:
+        assert mirror.verify() == 1
+        assert f"alpha: {NEW} is withdrawn: eats disks" in refused(capsys)
+        assert mirror.verify(channel="beta") == 0
+
+
+# Endless and slow data
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        (HEAD_FILE, "expected at most 65536 bytes, found more"),
+        (ledger_key(3), "expected at most 1048576 bytes, found more"),
+        (POINTER, "expected at most 65536 bytes, found more"),
+        (f"releases/{NEW}/release.json", "found more"),
+        (NEW_PAYLOAD, "bytes, found more"),
+        (f"{NEW_PAYLOAD}.sig", "found more"),
+    ],
+)
+def test_endless_data(mirror: HostileMirror, capsys: pytest.CaptureFixture[str], key: str, said: str) -> None:
+    mirror.talks[key] = endless
+    assert mirror.verify() == 1
+    assert said in refused(capsys)
+
+
+def test_endless_data_of_a_copy(mirror: HostileMirror, capsys: pytest.CaptureFixture[str]) -> None:
+    key = f"beta/{BOARD}/{OLD}/flatcar_production_image.vmlinuz"
+    mirror.talks[key] = endless
+    assert mirror.verify(channel="beta") == 1
+    assert f"{key}: expected 9001 bytes" in refused(capsys)
+
+
+@pytest.mark.parametrize("key", [HEAD_FILE, ledger_key(3), POINTER, NEW_PAYLOAD])
+def test_slow_data(mirror: HostileMirror, capsys: pytest.CaptureFixture[str], key: str) -> None:
+    """Twenty bytes a second reach no timeout of a single read, and are left alone after our patience."""
+    mirror.talks[key] = dripping
+    assert mirror.verify("--patience=1") == 3
+    assert "slower than 10000 bytes/s for longer than 1 s" in refused(capsys)
