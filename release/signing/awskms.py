@@ -37,7 +37,7 @@ _FORM = "awskms:alias/NAME, awskms:KEY-ID or awskms:arn:aws:kms:REGION:ACCOUNT:k
 _OPTIONS = frozenset({"region", "endpoint", "profile"})
 _ID = re.compile(r"(alias/)?[A-Za-z0-9][A-Za-z0-9/_-]{0,255}", re.ASCII)
 _ARN = re.compile(r"arn:[a-z0-9-]+:kms:([a-z0-9-]+):[0-9]{12}:(key|alias)/[A-Za-z0-9/_-]{1,256}", re.ASCII)
-_ATTEMPTS = 5
+_ATTEMPTS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class KmsSigner:
 def open_kms_key(uri: str, secrets: SecretsHandler | None = None) -> KmsSigner:  # noqa: ARG001  # its own chain
     """Ask the service for the public half of the key that an ``awskms:`` URI names.
 
-    Needs ``kms:GetPublicKey`` and ``kms:Sign``. Each call is tried five times, ten seconds each at the most.
+    Needs ``kms:GetPublicKey`` and ``kms:Sign``. Each call is tried four times, ten seconds each at the most.
 
     Args:
         uri: key id, ARN, or alias; options ``region``, ``endpoint`` (a URL, for other services than
@@ -140,7 +140,7 @@ def _errors(uri: str) -> Iterator[None]:
         raise _translate(uri, error) from error
     except (boto.BotoCoreError, ResponseParserError, OSError) as error:
         raise _translate_local(uri, error) from error
-    except (KeyError, ValueError) as error:  # botocore's parsers, and its word for a bad region or endpoint
+    except (KeyError, ValueError, TypeError, AttributeError) as error:  # from botocore, for other answers
         raise InputError(f"{uri}: no key management service answers there: {error!r}") from error
 
 
@@ -148,7 +148,14 @@ _CREDENTIALS_HINT = "check the credentials in the environment or the profile, an
 _NO_KEY = frozenset(
     {"NotFoundException", "InvalidKeyUsageException", "UnsupportedOperationException", "ValidationException"}
 )
-_NOT_NOW = frozenset({"DependencyTimeoutException", "KeyUnavailableException", "KMSInternalException"})
+_NOT_NOW = frozenset(
+    {
+        "DependencyTimeoutException",
+        "KeyUnavailableException",
+        "KMSInternalException",
+        "LimitExceededException",
+    }
+)
 
 
 def _translate(uri: str, error: boto.ClientError) -> HumpyardError:
