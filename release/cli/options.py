@@ -60,15 +60,20 @@ def profile_of(name: str | None) -> Profile | None:
         raise typer.BadParameter(error.message, param_hint="--profile") from error
 
 
+def primary_of(option: str, fingerprint: str) -> str:
+    """A full fingerprint, from any of the forms that gpg shows. Raises InputError that names ``option``."""
+    try:
+        return check_fingerprint(plain_fingerprint(fingerprint))
+    except InputError as error:
+        raise InputError(f"{option} {fingerprint!r}: {error.message}", hint=error.hint) from error
+
+
 def person_of(fingerprint: str, home: Path | None, files: list[Path]) -> SecretKeySource:
     """Where the secret key of the person at the keyboard is.
 
     Raises InputError for what is not a full fingerprint, in any of the forms that gpg shows.
     """
-    try:
-        primary = check_fingerprint(plain_fingerprint(fingerprint))
-    except InputError as error:
-        raise InputError(f"--as {fingerprint!r}: {error.message}", hint=error.hint) from error
+    primary = primary_of("--as", fingerprint)
     if files:
         return SecretKeySource(fingerprint=primary, files=tuple(files))
     return SecretKeySource(fingerprint=primary, home=home or own_gnupg_home())

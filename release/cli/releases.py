@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from release.canonical import Json
-from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, version_of
+from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, primary_of, version_of
 from release.cli.output import emit, say, table, work
 from release.ledger.fields import format_time
 from release.line.comparison import BoardComparison, compare
@@ -27,13 +27,21 @@ def publish(
         list[str],
         typer.Option(help="For history: a channel that offered it before the ledger began. Repeatable."),
     ] = [],
+    built_by: Annotated[
+        str | None,
+        typer.Option(metavar="FINGERPRINT", help="Who built it, if a person did. Their go will not count."),
+    ] = None,
     settings: SettingsFile = DEFAULT_SETTINGS,
 ) -> None:
     """Upload a candidate, verify it from the mirror, record it in the ledger. No channel moves.
 
     Published bytes never change: publishing the same again does nothing, other bytes are refused.
     """
-    order = PublicationOrder(version=version_of(version), offered_in=tuple(offered_in))
+    order = PublicationOrder(
+        version=version_of(version),
+        offered_in=tuple(offered_in),
+        built_by=None if built_by is None else primary_of("--built-by", built_by),
+    )
     with open_yard(settings) as yard:
         outcome = work(publication_job(yard, order))
     say(f"published {version}: {outcome[-1]}")

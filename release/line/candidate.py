@@ -133,7 +133,7 @@ def _record_order(yard: Yard, order: CandidateOrder, tools: PayloadTools, space:
 def _check_order(yard: Yard, order: CandidateOrder) -> None:
     """Refuse now what could only be refused when everything is built."""
     state = yard.ledger.state()
-    if order.channel not in state.channels:
+    if not state.knows(order.channel):
         raise InputError(f"channel {order.channel!r}: expected one of {', '.join(state.channels)}")
     for source in order.sources:
         sources.registered_release(yard.store, state, source)

@@ -37,10 +37,13 @@ class PublicationOrder:
 
     ``offered_in`` is for history: channels that offered this release before the ledger began. They
     point to it without a request, which the ledger allows only before anything else is in it.
+    ``built_by`` is the OpenPGP primary key of the person who built it, when one did: their go does not
+    count for it.
     """
 
     version: Version
     offered_in: tuple[str, ...] = ()
+    built_by: str | None = None
 
 
 def publication_job(yard: Yard, order: PublicationOrder) -> Job:
@@ -157,5 +160,6 @@ def _registered(order: PublicationOrder, release: Release) -> ReleaseRegistered:
         built_for=release.channel,
         lineage=release.lineage.kind,
         derives_from=release.lineage.derives_from,
+        built_by=order.built_by,
         offered_in=order.offered_in,
     )

@@ -40,7 +40,7 @@ class GateClosedError(RefusedError):
 def registration(release: ReleaseRegistered) -> Proposal:
     """Register a release.
 
-    History is told once: of a registered release, ``offered_in`` may be left out. The proposal raises
+    History is told once: of a registered release, ``offered_in`` and ``built_by`` may be left out. The proposal raises
     RefusedError when its version is registered already with other content.
     """
 
@@ -48,13 +48,18 @@ def registration(release: ReleaseRegistered) -> Proposal:
         known = state.releases.get(release.version)
         if known is None:
             return release
-        told = release if release.offered_in else replace(release, offered_in=known.offered_in)
+        told = replace(
+            release,
+            offered_in=release.offered_in or known.offered_in,
+            built_by=release.built_by or known.built_by,
+        )
         if known == told:
             return None
         if known.release == release.release:
             raise RefusedError(
                 f"release {release.version} is registered already, as offered in"
-                f" {', '.join(known.offered_in) or 'no channel'} before the ledger began"
+                f" {', '.join(known.offered_in) or 'no channel'} before the ledger began,"
+                f" built by {known.built_by or 'nobody in particular'}"
             )
         raise RefusedError(
             f"release {release.version} is registered as {known.release}, not as {release.release}",
