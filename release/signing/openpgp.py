@@ -37,6 +37,8 @@ from release.signing.scratch import make_scratch, remove_home
 _LONGEST_HOME = 80
 """Bytes of a home's path. A socket's is at most 107, gpg's longest name there takes 21."""
 _LONGEST_SIGNATURE = 64 << 10
+_END_OF_TIME = 1 << 32
+"""Seconds since 1970: OpenPGP's times have 32 bits, and gpg takes a later one for one long ago."""
 _ROOM = 64 << 10
 """Bytes that a keyring of a few keys may need."""
 _OPTIONS = (
@@ -316,6 +318,8 @@ class OpenPgpHome:
     ) -> OpenPgpSignature:
         if len(blob) > _LONGEST_SIGNATURE:
             raise NotVerifiedError(f"{where}: the signature is longer than {_LONGEST_SIGNATURE} bytes")
+        if at is not None and not 0 <= at.timestamp() < _END_OF_TIME:
+            raise NotVerifiedError(f"{where}: OpenPGP knows no such time as {at.isoformat()}")
         clock = [] if at is None else ["--faked-system-time", str(int(at.timestamp()))]
         outcome = self._run(
             "verify_file", io.BytesIO(blob), data_filename=str(data.resolve()), extra_args=clock

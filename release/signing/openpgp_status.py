@@ -34,6 +34,17 @@ _REFUSALS = {
 """Statuses that mean no, the most telling first."""
 
 
+class RevokedKeyError(NotVerifiedError):
+    """The signature fits the data, and the key that made it was revoked, before or since.
+
+    ``fingerprint`` is the primary's; empty when gpg does not say it.
+    """
+
+    def __init__(self, message: str, fingerprint: str) -> None:
+        super().__init__(message)
+        self.fingerprint = fingerprint
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """One status line: its keyword and its blank-separated arguments."""
@@ -91,6 +102,7 @@ def judge(
         where: what is being verified, for messages.
 
     Raises:
+        RevokedKeyError: the answer is no, for that reason alone.
         NotVerifiedError: the answer is no.
         InputError: an entry of ``allowed`` is not a fingerprint.
     """
@@ -98,9 +110,12 @@ def judge(
     by_keyword: dict[str, list[tuple[str, ...]]] = {}
     for line in lines:
         by_keyword.setdefault(line.keyword, []).append(line.arguments)
-    for keyword, meaning in _REFUSALS.items():
-        if keyword in by_keyword:
-            raise NotVerifiedError(f"{where}: {meaning}{_key_of(by_keyword)}")
+    found = [keyword for keyword in _REFUSALS if keyword in by_keyword]
+    if found:
+        message = f"{where}: {_REFUSALS[found[0]]}{_key_of(by_keyword)}"
+        if found == ["REVKEYSIG"]:
+            raise RevokedKeyError(message, _primary_of(by_keyword))
+        raise NotVerifiedError(message)
     for keyword in ("NEWSIG", "GOODSIG", "VALIDSIG"):
         count = len(by_keyword.get(keyword, ()))
         if count != 1:
@@ -132,6 +147,12 @@ def _read_validsig(fields: tuple[str, ...], where: str) -> OpenPgpSignature:
         signing_fingerprint=fields[0],
         created=datetime.fromtimestamp(int(fields[2]), UTC),
     )
+
+
+def _primary_of(by_keyword: dict[str, list[tuple[str, ...]]]) -> str:
+    """Whose key it was, where gpg vouches for exactly one signature."""
+    signatures = by_keyword.get("VALIDSIG", [])
+    return signatures[0][-1] if len(signatures) == 1 and len(signatures[0]) == _VALIDSIG_FIELDS else ""
 
 
 def _key_of(by_keyword: dict[str, list[tuple[str, ...]]]) -> str:

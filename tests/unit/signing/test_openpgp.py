@@ -194,6 +194,17 @@ def test_a_signature_by_an_expired_key_is_refused(home: OpenPgpHome) -> None:
         home.sign_bytes(b"x", signer)
 
 
+def test_a_time_that_openpgp_cannot_hold_makes_no_expired_key_valid_again(home: OpenPgpHome) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    created, expires = now - timedelta(days=2), now + timedelta(hours=1)
+    signer = home.generate_key("Wrap", created=created, expires=expires)
+    armored = home.sign_bytes(b"x", signer)
+    again = timedelta(seconds=2**32)  # gpg counts seconds in 32 bits: then it is today once more
+    for moment in (expires + timedelta(days=1), now + again, now - again):
+        with pytest.raises(NotVerifiedError):
+            home.verify_bytes(b"x", armored, {signer}, at=moment)
+
+
 def test_an_expired_signature_is_refused(keyring: Keyring) -> None:
     armored = gpg(
         keyring.home, "-u", keyring.alice, "--default-sig-expire", "1d", "-a", "-b", stdin=b"x"

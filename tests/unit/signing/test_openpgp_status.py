@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from release.errors import NotVerifiedError
-from release.signing.openpgp_status import OpenPgpSignature, Status, judge, statuses
+from release.signing.openpgp_status import (
+    OpenPgpSignature,
+    RevokedKeyError,
+    Status,
+    judge,
+    statuses,
+)
 
 ALICE = "A" * 40
 SUBKEY = "B" * 40
@@ -58,6 +64,20 @@ def test_one_status_that_means_no_outweighs_all_that_mean_yes(keyword: str) -> N
     for lines in ([*GOOD, Status(keyword, ("x",))], [Status(keyword, ("x",)), *GOOD]):
         with pytest.raises(NotVerifiedError, match="it: "):
             judge(lines, 0, {ALICE}, "it")
+
+
+def test_a_signature_that_fits_by_a_key_that_was_revoked_is_told_apart() -> None:
+    revoked = [NEWSIG, Status("REVKEYSIG", (SUBKEY[:16], "Alice")), VALIDSIG]
+    with pytest.raises(RevokedKeyError, match="revoked") as caught:
+        judge(revoked, 0, {ALICE}, "it")
+    assert caught.value.fingerprint == ALICE
+    for more in ("BADSIG", "EXPSIG", "ERRSIG"):
+        with pytest.raises(NotVerifiedError) as other:
+            judge([*revoked, Status(more, ("x",))], 0, {ALICE}, "it")
+        assert not isinstance(other.value, RevokedKeyError)
+    with pytest.raises(RevokedKeyError) as unknown:
+        judge([*revoked, VALIDSIG], 0, {ALICE}, "it")
+    assert not unknown.value.fingerprint
 
 
 @pytest.mark.parametrize("exit_code", [1, 2, -9, None])
