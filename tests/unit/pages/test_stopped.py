@@ -270,9 +270,9 @@ def test_streams_show_dates_overlap_and_what_follows() -> None:
         text(row).replace(" , with ", " with ") for row in re.findall(r"<tr id.*?</tr>", table, re.DOTALL)
     ]
     assert rows == [
-        "LTS 2026 1.0.9 Signed and proven 2026-08-12 2028-02-12 Supported \u2013",
-        "LTS 2025 1.0.8 withdrawn 2026-08-01 2026-10-01 Ends soon 2026-08-12 to 2026-10-01 with LTS 2026",
-        "LTS 2024 0.9.1 Signed and proven 2024-03-01 2026-08-10 Ended 2026-08-01 to 2026-08-10 with LTS 2025",
+        "LTS 2026 2028-02-12 Supported 1.0.9 Signed and proven 2026-08-12 \u2013",
+        "LTS 2025 2026-10-01 Ends soon 1.0.8 withdrawn 2026-08-01 2026-08-12 to 2026-10-01 with LTS 2026",
+        "LTS 2024 2026-08-10 Ended 0.9.1 Signed and proven 2024-03-01 2026-08-01 to 2026-08-10 with LTS 2025",
     ]
     lts = text(card(index, "lts"))
     assert "1.0.9 Signed and proven Since 2026-08-12 Stream LTS 2026 Support until 2028-02-12" in lts
