@@ -40,8 +40,8 @@ class GateClosedError(RefusedError):
 def registration(release: ReleaseRegistered) -> Proposal:
     """Register a release.
 
-    History is told once: of a registered release, ``offered_in`` and ``built_by`` may be left out. The proposal raises
-    RefusedError when its version is registered already with other content.
+    History is told once: of a registered release, ``offered_in`` and ``built_by`` may be left out. The
+    proposal raises RefusedError when its version is registered already with other content.
     """
 
     def propose(state: State) -> ReleaseRegistered | None:
