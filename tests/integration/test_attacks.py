@@ -18,7 +18,7 @@ from release import canonical
 from release.catalog.naming import HEAD_FILE, ledger_key
 from release.ledger.kinds import PointerMoved, RequestMade, StopOrdered
 from release.ledger.statements import StopAction, statement_digest
-from release.line.head import sign_head
+from release.line.head import head_job, sign_head
 from release.line.promotion import closing_job
 from release.promotion.case import open_case
 from release.promotion.decide import decide
@@ -188,7 +188,7 @@ def test_rollback_by_forking_the_ledger(
     assert mirror.verify(seen) == 0
     max((own_yard.mirror / "ledger").iterdir()).unlink()
     (own_yard.mirror / HEAD_FILE).unlink()
-    forge_move(own_yard, "beta")
+    forge_move(own_yard, "beta", pointers_stay=True)
     mirror.take_from(own_yard.mirror, HEAD_FILE, "ledger", "policy")
     assert mirror.verify(seen) == 1
     assert "as seen before, found" in refused(capsys)
@@ -276,7 +276,7 @@ def test_mix_of_another_policy(mirror: HostileMirror, capsys: pytest.CaptureFixt
 # Compromise of one key of several
 
 
-def forge_move(yard: SmallYard, channel: str) -> None:
+def forge_move(yard: SmallYard, channel: str, *, pointers_stay: bool = False) -> None:
     """With the pipeline's key and nobody's sign-off: record a move, then do all that follows from it."""
     with open_yard(yard.settings) as opened:
         state, policy, now = opened.ledger.state(), opened.policy(), opened.clock()
@@ -296,7 +296,7 @@ def forge_move(yard: SmallYard, channel: str) -> None:
             decided_at=now,
         )
         opened.ledger.append(lambda _state: moved, now=now)
-        for step in closing_job(opened):
+        for step in head_job(opened) if pointers_stay else closing_job(opened):
             step.run(lambda *_: None)
 
 
