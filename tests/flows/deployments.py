@@ -76,10 +76,10 @@ class Run:
         return self.post("set_state", {"state": {"type": kind, "message": "forced"}, "force": True})
 
 
-def start_run(server: PrefectServer, name: str, parameters: Mapping[str, Any]) -> Run:
-    """Start a run of a deployment; ``name`` is ``flow/deployment``."""
+def start_run(server: PrefectServer, name: str, parameters: Mapping[str, Any], **more: Any) -> Run:
+    """Start a run of a deployment; ``name`` is ``flow/deployment``, ``more`` what the API takes besides."""
     deployment = server.get(f"deployments/name/{name}")["id"]
-    body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+    body = {"parameters": parameters, "state": {"type": "SCHEDULED"}, **more}
     return Run(server, server.post(f"deployments/{deployment}/create_flow_run", body)["id"])
 
 

@@ -7,6 +7,7 @@ could who reaches the API: states have no author and resuming needs no right.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from release.catalog.board import Board
 from release.catalog.naming import ledger_key
 from release.mirror.directory import DirectoryStore
 from release.mirror.pointers import read_channel_pointer
-from tests.flows.deployments import POOL, ROOT, Run, prefect, start_run
+from tests.flows.deployments import LIMIT, POOL, ROOT, Run, prefect, start_run
 from tests.prefect_server import PrefectServer
 from tests.small_yard import BOARD, NEW, OLD, SmallYard
 
@@ -40,6 +41,11 @@ class Beta:
     def run(self, server: PrefectServer) -> Run:
         """A run that waits for the request."""
         return start_run(server, WAITING, {"settings": str(self.yard.settings), "request": self.request})
+
+    @property
+    def payload(self) -> Path:
+        """A file of the release on the mirror that people sign for."""
+        return self.yard.mirror / "update" / BOARD / str(NEW) / "flatcar_production_update.gz"
 
     @property
     def entries(self) -> int:
@@ -87,6 +93,10 @@ def _retry(server: PrefectServer, run: Run) -> None:
     prefect(server, "flow-run", "retry", run.id, cwd=ROOT)
 
 
+def _other(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
 def test_a_run_that_nobody_approved_and_that_crashed_is_retried_by_force_and_waits_again(
     plain: PrefectServer, beta: Beta, tmp_path: Path
 ) -> None:
@@ -117,11 +127,10 @@ def test_a_run_that_failed_after_the_approval_uses_it_for_nothing_else_when_it_i
     """Other bytes under the same names; then a veto; then what was signed for, and only that."""
     beta.say("grace", "--go")
     beta.say("linus", "--go")
-    payload = beta.yard.mirror / "update" / BOARD / str(NEW) / "flatcar_production_update.gz"
-    signed_for = payload.read_bytes()
+    signed_for = beta.payload.read_bytes()
     entries = beta.entries
 
-    payload.write_bytes(signed_for[:-1] + bytes([signed_for[-1] ^ 1]))
+    beta.payload.write_bytes(_other(signed_for))
     run = beta.run(deployed)
     failed = run.wait()
     assert failed["type"] == "FAILED"
@@ -130,7 +139,7 @@ def test_a_run_that_failed_after_the_approval_uses_it_for_nothing_else_when_it_i
     assert failed["type"] == "FAILED"
     assert (beta.at, beta.entries) == (str(OLD), entries)
 
-    payload.write_bytes(signed_for)
+    beta.payload.write_bytes(signed_for)
     beta.say("linus", "--no-go", "--reason", "what was that?")
     _retry(deployed, run)
     vetoed = run.wait(after=failed)
@@ -141,6 +150,56 @@ def test_a_run_that_failed_after_the_approval_uses_it_for_nothing_else_when_it_i
     run.post("resume", {})
     assert run.wait(after=vetoed)["type"] == "COMPLETED"
     assert (beta.at, beta.entries) == (str(NEW), entries + 3)
+
+
+def test_an_approval_under_an_older_policy_is_void_for_a_run_that_is_retried(
+    deployed: PrefectServer, beta: Beta, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It failed when enough had signed; then they changed the rules, as the rules allow."""
+    beta.say("grace", "--go")
+    beta.say("linus", "--go")
+    signed_for = beta.payload.read_bytes()
+    beta.payload.write_bytes(_other(signed_for))
+    run = beta.run(deployed)
+    failed = run.wait()
+    assert failed["type"] == "FAILED"
+
+    policy = beta.yard.root / "policy-2.toml"
+    policy.write_text((beta.yard.root / "policy.toml").read_text() + "\n# new rules\n")
+    capsys.readouterr()
+    asked = ["policy", "request", str(policy), *beta.yard.secret("ada"), "--json"]
+    assert beta.yard.humpyard(*asked) == 0
+    change = Beta(beta.yard, json.loads(capsys.readouterr().out)["request"])
+    change.say("grace", "--go")
+    change.say("linus", "--go")
+    assert beta.yard.humpyard("promote", "run") == 1  # the rules are changed, beta is refused once more
+    beta.payload.write_bytes(signed_for)
+    entries = beta.entries
+    _retry(deployed, run)
+    void = run.wait(after=failed)
+    assert void["type"] == "FAILED"
+    assert "under the policy in force" in void["message"]
+    assert (beta.at, beta.entries) == (str(OLD), entries)
+
+
+def test_who_may_write_to_the_api_runs_programs_on_the_worker_and_is_found_out(
+    deployed: PrefectServer, beta: Beta, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Why the API needs a password: a run can be told which command to be. No gate is asked then.
+
+    A worker that may write to the mirror can be made to move a pointer. Nothing can make it look like a
+    decision: the next run names it and leaves it alone.
+    """
+    current = beta.yard.mirror / "{}" / BOARD / "current" / "version.txt"
+    command = f"cp {str(current).format('alpha')} {str(current).format('beta')}"
+    start_run(deployed, WAITING, {"settings": "/nowhere"}, job_variables={"command": command})
+    deadline = time.monotonic() + LIMIT
+    while beta.at != str(NEW) and time.monotonic() < deadline:
+        time.sleep(0.3)
+    assert beta.at == str(NEW)
+    capsys.readouterr()
+    assert beta.yard.humpyard("promote", "run") == 1
+    assert f"beta: the pointer is at {NEW}, which no decision in the ledger backs" in capsys.readouterr().err
 
 
 def test_a_forged_input_and_a_forced_schedule_move_nothing(deployed: PrefectServer, beta: Beta) -> None:
