@@ -31,8 +31,9 @@ class Voice:
 def voices(case: Case) -> tuple[Voice, ...]:
     """Where everybody in the policy stands. Sign-offs by others, or for other requests, are nothing.
 
-    The newest go of a person is the one that may count. A no-go stands, expired or not, until a go or a
-    withdrawal of the same person that is both made and recorded later, or until it is overruled.
+    The newest go of a person is the one that may count, in its one role, unless they withdrew made or
+    recorded later. A no-go stands, expired or not, until a go or a withdrawal of the same person that is
+    both made and recorded later, or until it is overruled. A person overrules in one role, too.
     """
     before = overruled_before(case)
     return tuple(_voice(case, person, before) for person in case.policy.people)
@@ -55,23 +56,19 @@ def _agreed_at(case: Case, quorum: Quorum) -> int:
     """Where the last of those that the quorum needs spoke; 0 when there are too few."""
     holders = case.policy.holders(quorum.role)
     places = sorted((_overruled_at(case, person, quorum.role) for person in holders), reverse=True)
-    return places[quorum.needed(len(holders)) - 1] if quorum.needed(len(holders)) <= len(places) else 0
+    needed = quorum.needed(len(holders))
+    return places[needed - 1] if needed <= len(places) else 0
 
 
 def _overruled_at(case: Case, person: Person, role: str) -> int:
-    """Where the person's newest overruling in this role is in the ledger; 0 when none counts."""
+    """Where the person's newest overruling is in the ledger; 0 unless it counts, and for this role."""
     if not case.interested.isdisjoint(person.fingerprints) or role not in person.roles:
         return 0
-    theirs = _spoken(case, person)
-    given = [
-        one
-        for one in theirs
-        if one.sign_off.verdict is Verdict.OVERRULE
-        and one.sign_off.role == role
-        and not _expired(case, one.sign_off)
-        and not _taken_back(one.sign_off.at, one.sequence, theirs, {Verdict.WITHDRAW})
-    ]
-    return max((one.sequence for one in given), default=0)
+    newest = _newest(_spoken(case, person), Verdict.OVERRULE)
+    if newest is None or newest.sign_off.role != role:
+        return 0
+    counts = not _expired(case, newest.sign_off) and not _taken_back(newest, _signed(case, person))
+    return newest.sequence if counts else 0
 
 
 def _spoken(case: Case, person: Person) -> list[GivenSignOff]:
@@ -88,29 +85,32 @@ def _signed(case: Case, person: Person) -> list[GivenSignOff]:
 
 
 def _is_spoken(case: Case, given: GivenSignOff) -> bool:
-    return given.sign_off.by == given.signer and given.sign_off.at <= case.now + CLOCK_SKEW
+    return given.sign_off.by == given.signer and given.sign_off.at - case.now <= CLOCK_SKEW
+
+
+def _newest(spoken: Iterable[GivenSignOff], verdict: Verdict) -> GivenSignOff | None:
+    """The one made last, and of those made at once the one recorded last: it says for which role."""
+    said = (one for one in spoken if one.sign_off.verdict is verdict)
+    return max(said, key=lambda one: (one.sign_off.at, one.sequence), default=None)
 
 
 def _voice(case: Case, person: Person, overruled: int) -> Voice:
     theirs = _signed(case, person)
     spoken = _spoken(case, person)
-    gos = sorted(
-        (given for given in spoken if given.sign_off.verdict is Verdict.GO),
-        key=lambda given: (given.sign_off.at, given.sequence),
-    )
+    go = _newest(spoken, Verdict.GO)
     vetoes = _vetoes(case, person, theirs, spoken)
     holding = [said for said, sequence in vetoes if sequence >= overruled]
-    if gos:
-        objection = _objection(case, person, gos[-1], spoken)
+    if go is not None:
+        objection = _objection(case, person, go, theirs)
     else:
         forged = any(given.sign_off.verdict is Verdict.GO for given in theirs)
         objection = "forged, or dated in the future" if forged else None
-    counts = bool(gos) and objection is None and not vetoes
+    counts = go is not None and objection is None and not vetoes
     return Voice(
         person=person,
         veto=holding[0] if holding else None,
         overruled=vetoes[0][0] if vetoes and not holding else None,
-        role=gos[-1].sign_off.role if counts else None,
+        role=go.sign_off.role if go is not None and counts else None,
         silent_because="said no-go" if vetoes else objection,
     )
 
@@ -129,18 +129,32 @@ def _vetoes(
         for given in case.unreadable
         if given.signer in person.fingerprints
     ]
+    return [(said, place) for said, at, place in against if not _mended(at, place, spoken)]
+
+
+def _mended(at: datetime, place: int, spoken: Iterable[GivenSignOff]) -> bool:
+    """Whether the author of a no-go said go, or withdrew, both made and recorded later.
+
+    What opens the gate must be later in every respect; ``_taken_back``, which closes it, in one.
+    """
     later = {Verdict.GO, Verdict.WITHDRAW}
-    return [(said, place) for said, at, place in against if not _taken_back(at, place, spoken, later)]
+    return any(
+        one.sign_off.verdict in later and one.sign_off.at > at and one.sequence > place for one in spoken
+    )
 
 
-def _taken_back(at: datetime, place: int, spoken: Iterable[GivenSignOff], by: set[Verdict]) -> bool:
-    """Whether the same person said one of ``by`` that is both made and recorded later."""
-    return any(one.sign_off.verdict in by and one.sign_off.at > at and one.sequence > place for one in spoken)
+def _taken_back(given: GivenSignOff, theirs: Iterable[GivenSignOff]) -> bool:
+    """Whether the same person withdrew, made or recorded later: a go that was kept back does not count."""
+    return any(
+        one.sign_off.verdict is Verdict.WITHDRAW
+        and (one.sign_off.at > given.sign_off.at or one.sequence > given.sequence)
+        for one in theirs
+    )
 
 
-def _objection(case: Case, person: Person, given: GivenSignOff, spoken: Iterable[GivenSignOff]) -> str | None:
+def _objection(case: Case, person: Person, given: GivenSignOff, theirs: Iterable[GivenSignOff]) -> str | None:
     go = given.sign_off
-    if _taken_back(go.at, given.sequence, spoken, {Verdict.WITHDRAW}):
+    if _taken_back(given, theirs):
         return "took it back"
     if not case.interested.isdisjoint(person.fingerprints):
         return "asked for it or built it"
@@ -151,4 +165,6 @@ def _objection(case: Case, person: Person, given: GivenSignOff, spoken: Iterable
 
 def _expired(case: Case, said: SignOff) -> bool:
     terms = case.terms
-    return terms is None or case.now >= min(said.expires_at, said.at + terms.sign_off_valid_for)
+    if terms is None:
+        return True
+    return case.now >= said.expires_at or case.now - said.at >= terms.sign_off_valid_for
