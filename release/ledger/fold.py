@@ -106,7 +106,9 @@ def _begin(content: Content, verified: VerifiedEntry, trust: Trust) -> State:
         policy=content.policy,
         channels=content.channels,
         streams=content.streams,
-        policies=(PolicyPeriod(policy=content.policy, since=entry.time, request=None),),
+        policies=(
+            PolicyPeriod(entry=verified.digest, policy=content.policy, since=entry.time, request=None),
+        ),
     )
 
 

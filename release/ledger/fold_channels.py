@@ -141,7 +141,9 @@ def change_policy(content: PolicyChanged, state: State, verified: VerifiedEntry)
     )
     gone = _homeless(state, content.channels, content.streams)
     need(not gone, f"leaves out channels that machines follow: {', '.join(gone)}")
-    period = PolicyPeriod(policy=content.policy, since=verified.entry.time, request=content.request)
+    period = PolicyPeriod(
+        entry=verified.digest, policy=content.policy, since=verified.entry.time, request=content.request
+    )
     return replace(
         _carried_out(content.request, state),
         policy=content.policy,
@@ -185,8 +187,9 @@ def _asked(request: Digest, kind: type[SubjectT], state: State) -> SubjectT:
     if not isinstance(subject, kind):
         raise ContradictionError(f"request {request} asks for something else")
     need(
-        subject.policy == state.policy,
-        f"the request was made under policy {subject.policy}, in force is {state.policy}",
+        (subject.policy, subject.policy_entry) == (state.policy, state.policy_entry),
+        f"the request was made under policy {subject.policy} of entry {subject.policy_entry}, in force is"
+        f" {state.policy} of {state.policy_entry}",
     )
     return subject
 

@@ -109,6 +109,8 @@ class StopRecord:
 class PolicyPeriod:
     """A policy that was in force from ``since``. ``request`` is None for the first."""
 
+    entry: Digest
+    """The entry that put it in force."""
     policy: Digest
     since: datetime
     request: Digest | None
@@ -142,10 +144,10 @@ class State:
     pipeline_keys: frozenset[str]
     policy: Digest
     channels: tuple[str, ...]
+    policies: tuple[PolicyPeriod, ...]
+    """Every policy there ever was, in order; the last is the one in force."""
     streams: tuple[str, ...] = ()
     """Those of ``channels`` that have streams."""
-    policies: tuple[PolicyPeriod, ...] = ()
-    """Every policy there ever was, in order."""
     releases: Mapping[Version, ReleaseRegistered] = field(default_factory=frozen)
     requests: Mapping[Digest, RequestRecord] = field(default_factory=frozen)
     evidence: Mapping[Digest, Mapping[str, EvidenceRecord]] = field(default_factory=frozen)
@@ -159,6 +161,11 @@ class State:
     """Every head there ever was, in order."""
     offers: tuple[Offer, ...] = ()
     """Every offer there ever was, in the order they began."""
+
+    @property
+    def policy_entry(self) -> Digest:
+        """The entry that put the policy in force."""
+        return self.policies[-1].entry
 
     def generation(self, channel: str) -> int:
         """How often the channel has moved; 0 for one without a head."""

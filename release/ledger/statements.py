@@ -66,12 +66,16 @@ def _read(text: str, purposes: Collection[str], where: str) -> tuple[str, dict[s
 @with_config(extra="ignore")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionSubject:
-    """Asks that a channel move. ``generation`` is the channel's when it was asked, 0 for no head."""
+    """Asks that a channel move. ``generation`` is the channel's when it was asked, 0 for no head.
+
+    ``policy`` and ``policy_entry``, in every kind of request: see ``Subject``.
+    """
 
     channel: ChannelName
     version: VersionText
     release: Sha256
     policy: Sha256
+    policy_entry: Sha256
     generation: Annotated[Count, Field(ge=0)]
 
 
@@ -81,6 +85,7 @@ class PolicySubject:
     """Asks that the policy of digest ``proposed`` take the place of ``policy``."""
 
     policy: Sha256
+    policy_entry: Sha256
     proposed: Sha256
 
 
@@ -90,11 +95,14 @@ class ResumeSubject:
     """Asks that the stop of digest ``stop`` be lifted."""
 
     policy: Sha256
+    policy_entry: Sha256
     stop: Sha256
 
 
 Subject = PromotionSubject | PolicySubject | ResumeSubject
-"""What a request asks for. ``policy`` is the one under which it was asked."""
+"""What a request asks for. ``policy`` is the one under which it was asked, ``policy_entry`` the digest of the
+entry that put it in force: so a request is for this ledger and no other, and once the policy has changed it
+is void, even when the same policy comes back."""
 
 
 class StopAction(StrEnum):

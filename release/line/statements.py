@@ -159,7 +159,7 @@ def _made_before(yard: Yard, author: StatementSigner, same: Callable[[Request], 
             continue
         asked = case.request
         valid = asked.requested_at <= now + CLOCK_SKEW and now < asked.expires_at
-        if valid and asked.policy == state.policy and same(asked):
+        if valid and asked.policy_entry == state.policy_entry and same(asked):
             return record.digest
     return None
 

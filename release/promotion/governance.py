@@ -9,7 +9,7 @@ from pydantic import with_config
 
 from release.digests import Digest
 from release.errors import RefusedError
-from release.ledger.fields import Fingerprint, Prose, Reader, Sha256, Utc
+from release.ledger.fields import Fingerprint, Line, Prose, Reader, Sha256, Utc
 from release.ledger.state import State
 from release.ledger.statements import (
     POLICY_REQUEST,
@@ -28,8 +28,9 @@ from release.promotion.request import check_period
 class PolicyRequest:
     """Puts the policy ``proposed`` in the place of ``policy``."""
 
-    product: str
+    product: Line
     policy: Sha256
+    policy_entry: Sha256
     proposed: Sha256
     requested_by: Fingerprint
     requested_at: Utc
@@ -59,8 +60,9 @@ class PolicyRequest:
 class ResumeRequest:
     """Lifts the stop of digest ``stop``."""
 
-    product: str
+    product: Line
     policy: Sha256
+    policy_entry: Sha256
     stop: Sha256
     requested_by: Fingerprint
     requested_at: Utc
@@ -116,6 +118,7 @@ def new_policy_request(
     return PolicyRequest(
         product=state.product,
         policy=policy.digest,
+        policy_entry=state.policy_entry,
         proposed=proposed.digest,
         requested_by=requested_by,
         requested_at=now,
@@ -135,6 +138,7 @@ def new_resume_request(
     return ResumeRequest(
         product=state.product,
         policy=policy.digest,
+        policy_entry=state.policy_entry,
         stop=stop,
         requested_by=requested_by,
         requested_at=now,

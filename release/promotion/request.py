@@ -51,7 +51,7 @@ def check_period(what: str, begins: datetime, ends: datetime) -> None:
 class PromotionRequest:
     """Moves ``channel`` to ``version``, once, while nothing it names has changed."""
 
-    product: str
+    product: Line
     release: Sha256
     """The release digest."""
     version: VersionText
@@ -60,6 +60,8 @@ class PromotionRequest:
     from_channel: ChannelName | None
     """The channel it comes from; None when releases enter here straight from the build."""
     policy: Sha256
+    policy_entry: Sha256
+    """The entry of the ledger that put it in force; see ``release.ledger.statements.Subject``."""
     generation: Count
     """The channel's when this was asked, 0 when it points to nothing."""
     requested_by: Fingerprint
@@ -162,6 +164,7 @@ def new_request(
         channel=channel,
         from_channel=source_of(state, edge, release),
         policy=policy.digest,
+        policy_entry=state.policy_entry,
         generation=state.generation(channel),
         requested_by=requested_by,
         requested_at=now,

@@ -21,11 +21,13 @@ def policy(case: Case) -> Iterator[RuleResult]:
         f"read {case.policy.digest} for {case.policy.product}",
         f"the policy file that the ledger names: {in_force} for {case.state.product}",
     )
+    asked, state = case.request, case.state
     yield result(
         "policy",
-        case.request.policy == in_force and case.request.product == case.state.product,
-        f"made under {case.request.policy} for {case.request.product}",
-        f"{NEW_REQUEST} under the policy in force, {in_force} for {case.state.product}",
+        (asked.policy, asked.policy_entry, asked.product) == (in_force, state.policy_entry, state.product),
+        f"made under {asked.policy} of entry {asked.policy_entry} for {asked.product}",
+        f"{NEW_REQUEST} under the policy in force, {in_force} of entry {state.policy_entry},"
+        f" for {state.product}",
         final=True,
     )
 

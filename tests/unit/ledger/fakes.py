@@ -119,6 +119,11 @@ def reader(store: MemoryStore, trust: Trust = TRUST) -> Ledger:
     return Ledger(store, keyring(), trust)
 
 
+def _begun() -> Digest:
+    """What names the first entry of every ledger that `started` makes."""
+    return writer(MemoryStore()).start(genesis(), now=NOW).digest
+
+
 def request_text(version: str = "2.0.0", channel: str = "alpha", generation: int = 0, **more: str) -> str:
     """As much of a request as the ledger looks at."""
     return write_statement(
@@ -128,6 +133,7 @@ def request_text(version: str = "2.0.0", channel: str = "alpha", generation: int
             "version": version,
             "release": str(digest_of(version)),
             "policy": str(digest_of("policy")),
+            "policy_entry": str(_begun()),
             "generation": generation,
             **more,
         },

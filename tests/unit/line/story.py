@@ -92,6 +92,7 @@ class Story:
             "channel": channel,
             "from_channel": None,
             "policy": POLICY.digest,
+            "policy_entry": state.policy_entry,
             "generation": state.generation(channel),
             "requested_by": ALICE.fingerprint,
             "requested_at": self.now,
@@ -130,7 +131,8 @@ class Story:
         return statement_digest(text)
 
     def lift(self, stop: Digest) -> datetime:
-        fields = {"policy": str(POLICY.digest), "stop": str(stop)}
+        named = {"policy": POLICY.digest, "policy_entry": self.state.policy_entry, "stop": stop}
+        fields = {name: str(value) for name, value in named.items()}
         request = self.ask(write_statement(RESUME_REQUEST, {**fields}))
         return self.tell(StopLifted(stop=stop, request=request, decided_at=self.now))
 
