@@ -7,10 +7,11 @@ Nothing here is refused for what people wrote in a hurry, an empty reason includ
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from release.bundle.release import Release
 from release.catalog.channel import Channels
@@ -140,8 +141,12 @@ class Site:
     feed_authority: str = "releases.invalid,2026"
     freezes: Mapping[str, tuple[Stop, ...]] = field(default_factory=dict, hash=False)
     support: Mapping[str, Support] = field(default_factory=dict, hash=False)
+    _by_version: Mapping[Version, PublishedRelease] = field(init=False, repr=False, compare=False)
+    """The same releases, ascending: pages look them up far more often than there are releases."""
 
     def __post_init__(self) -> None:
+        ascending = sorted(self.releases, key=lambda item: item.release.version)
+        object.__setattr__(self, "_by_version", {item.release.version: item for item in ascending})
         _check_utc("generated_at", self.generated_at)
         if self.base_url is not None and not _BASE_URL.fullmatch(self.base_url):
             raise InputError(
@@ -197,7 +202,7 @@ class Site:
 
     def find(self, version: Version) -> PublishedRelease | None:
         """The release of that version, or None."""
-        return next((item for item in self.releases if item.release.version == version), None)
+        return self._by_version.get(version)
 
     def on_channel(self, name: str, version: Version) -> ChannelEntry | None:
         """When the channel began to offer the version, or None."""
@@ -242,12 +247,13 @@ class Site:
 
     def successor(self, name: str, version: Version) -> Version | None:
         """What the channel offered next after ``version``, None when nothing yet."""
-        later = (item.release.version for item in self.releases if item.entry(name))
-        return min((other for other in later if other > version), default=None)
+        ascending = tuple(self._by_version)
+        later = islice(ascending, bisect_right(ascending, version), None)
+        return next((other for other in later if self.on_channel(name, other)), None)
 
     def newest_first(self) -> tuple[PublishedRelease, ...]:
         """All releases, the highest version first."""
-        return tuple(sorted(self.releases, key=lambda item: item.release.version, reverse=True))
+        return tuple(self._by_version.values())[::-1]
 
 
 def standing(stops: tuple[Stop, ...]) -> tuple[Stop, ...]:
