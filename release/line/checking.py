@@ -39,7 +39,10 @@ def verify_on(yard: Yard, source: ReleaseSource, version: Version, *, channel: s
         report = verify_release(
             source, version, product=yard.product, checks=checks, scratch=scratch, naming=yard.naming
         )
-    report.raise_if_failed()
+    try:
+        report.raise_if_failed()
+    except NotVerifiedError as error:
+        raise NotVerifiedError(f"for channel {channel}: {error.message}", hint=error.hint) from error
     registered = state.releases.get(version)
     if registered is not None and registered.release != report.digest:
         raise NotVerifiedError(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 import pytest
 
-from release.errors import InputError
+from release.errors import InputError, RefusedError
 from release.line.laying_out import lay_out
 from release.mirror.directory import DirectoryStore
 from release.mirror.http import HttpReader
@@ -50,11 +51,58 @@ def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytes
         ('product = "X"\n[payload]\ndelta_threshold = 1.01', r"payload\.delta_threshold"),
         ('product = "X"\n[payload]\ndelta_threshold = nan', r"payload\.delta_threshold"),
         ('product = "X"\n[naming]\nextensions = ["*.txt"]', r"naming\.extensions"),
+        ('product = "X"\n[channels.stable]\nprod = true', r"channels\.stable\.prod: Extra inputs"),
+        ('product = "X"\n[channels.stable]\nproduction = 7', r"channels\.stable\.production"),
+        ('product = "X"\n[openpgp]\nsigner = "ABCD"', r"openpgp\.signer: .*40 upper-case"),
+        ('product = "X"\n[openpgp]\nsigner = "gnupg:ABCD?home=/h"', r"openpgp\.signer: .*40 upper-case"),
+        ('product = "X"\n[openpgp]\nsigner = "file:/key"', r"openpgp\.signer: .*or gnupg:FINGERPRINT"),
     ],
 )
 def test_wrong_settings_are_refused_with_their_place(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load_settings(settings_file(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[payload]\nsigners = ["pkcs11:token=a?pin-value=canary"]',
+        '[channels.stable]\nsigners = ["pkcs11:token=a?pin%2Dvalue=canary"]',
+        f'[openpgp]\nsigner = "gnupg:{"A" * 40}?pin-value=canary"',
+        '[payload]\nsigners = "pkcs11:token=a?pin-value=canary"',
+    ],
+)
+def test_a_secret_in_the_settings_is_refused_and_not_repeated(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_settings(settings_file(tmp_path, f'product = "X"\n{text}'))
+    assert "canary" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_channels_have_keys_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = 'product = "X"\n[channels.stable]\nsigners = ["offline:a"]\nkeys = ["a.pem"]\n[channels.lts]\n'
+    monkeypatch.setenv("HUMPYARD_CHANNELS__LTS__PRODUCTION", "true")
+    found = load_settings(settings_file(tmp_path, text)).channels
+    assert (found["stable"].production, found["stable"].signers) == (False, ("offline:a",))
+    assert (found["lts"].production, found["lts"].allow_file_keys, found["lts"].signers) == (
+        True,
+        False,
+        None,
+    )
+
+
+def test_the_pipelines_key_and_its_home_may_be_one_uri(yard_template: Path, tmp_path: Path) -> None:
+    text = (yard_template / "humpyard.toml").read_text()
+    fingerprint = text.partition('signer = "')[2][:40]
+    uri = text.replace(f'signer = "{fingerprint}"', f'signer = "gnupg:{fingerprint}?home={tmp_path}"')
+    both = yard_template / "both.toml"
+    both.write_text(uri)
+    with pytest.raises(InputError, match="expected its home in the URI only"), open_yard(both):
+        pass
+    both.write_text(uri.replace('secret_keys = ["secret/pipeline.asc"]', ""))
+    with open_yard(both) as yard:
+        assert yard.signer.fingerprint == fingerprint
+        with pytest.raises(RefusedError, match="there is no secret key of it here"):
+            yard.signing_key()
 
 
 def test_a_delta_is_shipped_up_to_seven_tenths_of_the_full_payload_unless_said_otherwise(
