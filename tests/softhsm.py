@@ -80,14 +80,19 @@ def forget_module() -> None:
             loaded.finalize()
 
 
-@pytest.fixture
-def softhsm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoftHsm]:
-    """A folder without tokens, which this process sees. Skips without SoftHSM2, fails then if ``CI=true``."""
+def need_softhsm() -> None:
+    """Skips the test without SoftHSM2, fails it then if ``CI=true``."""
     if not MODULE.is_file() or shutil.which("softhsm2-util") is None:
         reason = "SoftHSM2 is not installed: apt-get install softhsm2"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
+
+
+@pytest.fixture
+def softhsm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoftHsm]:
+    """A folder without tokens, which this process sees. Skips or fails as ``need_softhsm``."""
+    need_softhsm()
     made = SoftHsm.make(tmp_path / "softhsm")
     for name, value in made.environment.items():
         monkeypatch.setenv(name, value)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from release.atomic import replacing
 from release.errors import HumpyardError, InputError
 from release.signing import open_signer
 from release.signing.ceremony import SigningOrder, hold_ceremony, open_bundle
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; returns its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        return _show(options) if options.command == "show" else _sign(options)
+        return _COMMANDS[options.command](options)
     except HumpyardError as error:
         sys.stderr.write(f"error: {error.message}\n")
         if error.hint:
@@ -85,6 +86,17 @@ def _sign(options: argparse.Namespace) -> int:
     return 0
 
 
+def _public(options: argparse.Namespace) -> int:
+    key = open_signer(options.key, ask).key
+    with replacing(options.out) as target:
+        target.write(key.pem)
+    AtTerminal().show([f"{options.out}: RSA-{key.size * 8}, {key.fingerprint}"])
+    return 0
+
+
+_COMMANDS = {"sign": _sign, "show": _show, "public": _public}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="humpyard-sign", description="Sign a bundle with an offline key, on a machine without a network."
@@ -102,6 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     sign.add_argument("--product", metavar="NAME", help="refuse bundles of any other product")
     show = commands.add_parser("show", help="show what a bundle asks, and its code; sign nothing")
     show.add_argument("bundle", type=Path, metavar="BUNDLE", help="what humpyard signing export wrote")
+    public = commands.add_parser("public", help="write the public half of a key, for the settings")
+    public.add_argument("--key", required=True, metavar="URI", help="private key: pkcs11:..., file:...")
+    public.add_argument("--out", required=True, type=Path, metavar="PUB.pem", help="where it goes")
     return parser
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from release.signing.openpgp import OpenPgpHome
+from tests.e2e.ceremony_yard import ceremony, ceremony_template  # noqa: F401 - fixtures
 from tests.e2e.refusal import Forger, Terminal
 
 
