@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.evidence_yard import evidence_template, evidence_yard  # noqa: F401 - fixtures
 from tests.small_yard import (  # noqa: F401 - fixtures for every test
     released_template,
     released_yard,

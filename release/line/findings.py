@@ -20,8 +20,8 @@ from release.promotion import evidence_names as names
 from release.reports.report import TestReport, shown_name
 from release.signing.key_health import KeyHealth
 
-_PLACEHOLDER = re.compile(r"\b(?:TODO|FIXME|TBD|TBA|XXX+|PLACEHOLDER)\b|(?i:lorem ipsum)")
-"""Words that people leave where they meant to write something. One of Flatcar's 700 real notes has one."""
+PLACEHOLDER = re.compile(r"\b(?:TODO|FIXME|TBD|TBA|XXX+|PLACEHOLDER)\b|(?i:lorem ipsum)")
+"""Words that people leave where they meant to write something. Some of Flatcar's published notes have one."""
 _NOTHING = "No changes were recorded."
 _SIGNATURES = "humpyard-payload-signatures-1"
 _NAMED = 500
@@ -47,7 +47,7 @@ def notes_finding(release: Release, missing: Collection[str]) -> Finding:
     cves = cve_ids(text)
     failed = [f"{one} is fixed by a fragment and not in the notes" for one in sorted(missing)]
     failed += [f"{one} is no CVE identifier" for one in malformed_cve_ids(text)]
-    failed += [f"a placeholder is left: {one}" for one in dict.fromkeys(_PLACEHOLDER.findall(text))]
+    failed += [f"a placeholder is left: {one}" for one in dict.fromkeys(PLACEHOLDER.findall(text))]
     said = re.sub(r"^_Changes since .*_$", "", text, flags=re.MULTILINE).strip()
     if not said or said == _NOTHING:
         failed.append("the notes say nothing")
