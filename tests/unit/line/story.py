@@ -73,9 +73,11 @@ class Story:
         return self.ledger.state()
 
     def tell(self, content: Content) -> datetime:
+        """Record it now; returns when that was. Then a day passes."""
+        told = self.now
+        self.ledger.append(lambda _state: content, now=told)
         self.now += DAY
-        self.ledger.append(lambda _state: content, now=self.now)
-        return self.now
+        return told
 
     def ask(self, text: str) -> Digest:
         self.tell(RequestMade(statement=text, statement_signature=ALICE.sign(text.encode())))

@@ -32,7 +32,7 @@ def test_the_status_says_what_is_withdrawn_paused_derived_and_how_long_it_is_sup
     (support,) = one.support
     assert support.stream == "lts-2024"
     assert [*_status(one, story.now)] == [
-        f"WITHDRAWN {story.now:%Y-%m-%d}: why withdraw",
+        f"WITHDRAWN {story.now - DAY:%Y-%m-%d}: why withdraw",
         "paused in alpha",
         f"support of lts-2024 until {support.ends:%Y-%m-%d}",
     ]

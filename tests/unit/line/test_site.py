@@ -12,12 +12,12 @@ from release.pages.render import render_site
 from release.pages.site import Hurry, Stop
 from release.promotion.request import Skippable
 from tests.unit.ledger.fakes import released
-from tests.unit.line.story import Story
+from tests.unit.line.story import DAY, Story
 
 
 @pytest.fixture
 def story() -> Story:
-    """1.0.0 is in alpha and in two streams of lts."""
+    """1.0.0 is in alpha and in a stream of lts since yesterday."""
     story = Story()
     story.tell(released("1.0.0"))
     story.tell(released("2.0.0"))
@@ -27,7 +27,7 @@ def story() -> Story:
 
 
 def test_streams_stand_before_their_channel_and_are_supported_by_the_policy(story: Story) -> None:
-    opened = story.now
+    opened = story.now - DAY
     second = story.move("2.0.0", "lts-2025")
     site = story.site()
     assert [channel.name for channel in site.channels] == ["alpha", "lts-2024", "lts-2025", "lts"]
@@ -48,10 +48,10 @@ def test_streams_stand_before_their_channel_and_are_supported_by_the_policy(stor
 
 def test_stops_are_told_of_what_they_stop_also_when_they_are_lifted(story: Story) -> None:
     pause = story.stop(StopAction.PAUSE, "lts-2024", "1.0.0")
-    paused = story.now
+    paused = story.now - DAY
     lifted = story.lift(pause)
     story.stop(StopAction.FREEZE, "lts")
-    frozen = story.now
+    frozen = story.now - DAY
     story.stop(StopAction.WITHDRAW, version="1.0.0")
     site = story.site()
     entry = site.on_channel("lts-2024", Version(1, 0, 0))
@@ -62,7 +62,7 @@ def test_stops_are_told_of_what_they_stop_also_when_they_are_lifted(story: Story
     )
     first, second = site.releases
     assert [stop.reason for stop in first.withdrawn] == ["why withdraw"]
-    assert first.withdrawals[0].since == story.now
+    assert first.withdrawals[0].since == story.now - DAY
     assert not second.withdrawals
     for channel in ("alpha", "lts"):
         other = site.on_channel(channel, Version(1, 0, 0))
@@ -87,4 +87,4 @@ def test_history_from_before_the_ledger_has_no_request_and_no_hurry() -> None:
     entry = story.site().on_channel("lts", Version(1, 0, 0))
     assert entry is not None
     assert entry.hurry is None
-    assert entry.since == story.now
+    assert entry.since == story.now - DAY
