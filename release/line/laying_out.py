@@ -145,10 +145,18 @@ workers = 2
 memory = "1GiB"             # what building a payload takes at the most
 delta_threshold = 0.7       # a delta that is larger than this part of the full payload is not shipped
 
+# Keys are named by URI: file: pkcs11: awskms: gnupg: offline: (docs/keys.md). A channel, with its streams,
+# can have its own. What is promoted to it must verify with them; for production, keys in files are refused.
+# [channels.stable]
+# production = true
+# signers = ["pkcs11:token=release;object=payload?module-name=softhsm2&secret=release-pin"]
+# keys = ["keys/stable.pub.pem"]
+
 [openpgp]                   # the pipeline's key, and everyone's public keys
 pipeline = {pipeline}
 {signer}
-# home = "/path/to/gnupg"   # a GnuPG home with the secret key; secret_keys is for development
+# home = "/path/to/gnupg"   # a GnuPG home with the secret key; secret_keys is for development. Or both in
+#                           # one: signer = "gnupg:FINGERPRINT?home=/path/to/gnupg"
 secret_keys = {secret_keys}
 keys = {openpgp_keys}
 
