@@ -196,11 +196,16 @@ class State:
     def pause(self, channel: str) -> StopRecord | None:
         """The first stop that pauses the rollout of what the channel is at now; None when it goes on."""
         head = self.heads.get(channel)
-        if head is None:
-            return None
-        return self._standing(
-            StopAction.PAUSE, lambda stop: (stop.channel, stop.version) == (channel, head.version)
-        )
+        return None if head is None else self.pause_of(channel, head.version)
+
+    def pause_of(self, channel: str, version: Version) -> StopRecord | None:
+        """The first stop that pauses the rollout of a release in a channel, or in the stream it follows."""
+
+        def fits(stop: StopSubject) -> bool:
+            stopped = str(stop.channel)
+            return stop.version == version and channel in {stopped, base_of(stopped, self.streams)}
+
+        return self._standing(StopAction.PAUSE, fits)
 
     def streams_of(self, base: str) -> tuple[Head, ...]:
         """The first head of each stream of ``base``, in the order they were opened."""

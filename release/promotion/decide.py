@@ -53,6 +53,7 @@ PROMOTION_RULES: tuple[Callable[[PromotionCase, Edge], Iterator[RuleResult]], ..
     rules_channel.upwards,
     rules_channel.source,
     rules_channel.not_frozen,
+    rules_channel.not_paused,
     rules_channel.calendar,
     rules_channel.soak,
     rules_channel.supported,
@@ -68,9 +69,8 @@ def _promotion(case: PromotionCase) -> Decision:
     edge = case.edge
     if edge is None:
         channel = case.request.channel
-        return _closed(
-            result("channel", False, f"{channel} has no rules", f"a policy with rules for {channel}")
-        )
+        missing = f"{NEW_REQUEST} for a channel that has rules"
+        return _closed(result("channel", False, f"{channel} has no rules", missing, final=True))
     quorum = rules_people.quorum(case, edge.quorum, is_open=not edge.quorum)
     asked = (_asked(rule, case, edge) for rule in PROMOTION_RULES)
     return _answer(_common(case, edge.terms), *asked, rules_people.no_veto(case), quorum)

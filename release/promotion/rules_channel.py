@@ -61,6 +61,21 @@ def not_frozen(case: PromotionCase, _edge: Edge) -> Iterator[RuleResult]:
     )
 
 
+def not_paused(case: PromotionCase, edge: Edge) -> Iterator[RuleResult]:
+    """What somebody paused where it comes from goes no further; a rebuild of it may, it may mend it."""
+    channel = case.request.from_channel
+    if channel is None or edge.channel.kind is PromotionKind.REBUILD:
+        yield result("not-paused", True, "comes from no channel's rollout", "")
+        return
+    stop = case.state.pause_of(channel, case.request.version)
+    yield result(
+        "not-paused",
+        stop is None,
+        f"paused by nobody in {channel}" if stop is None else f"paused in {channel}: {stop.subject.reason}",
+        "the pause lifted by the resume quorum" + ("" if stop is None else f" ({stop.subject.reason})"),
+    )
+
+
 def upwards(case: PromotionCase, _edge: Edge) -> Iterator[RuleResult]:
     """Machines do not go back, those of the channel that follows this stream included."""
     channel, version = case.request.channel, case.request.version
@@ -184,11 +199,12 @@ def _hours(span: timedelta) -> str:
 
 
 def calendar(case: PromotionCase, edge: Edge) -> Iterator[RuleResult]:
-    """No freeze window of the calendar is open."""
+    """No freeze window of the calendar is open for the channel, or for what it is a stream of."""
+    names = (edge.channel.name, base_of(edge.channel.name, case.policy.streams))
     open_now = [
         (window.name, until)
         for window in case.policy.freezes
-        if window.concerns(edge.channel.name) and (until := window.until(case.now)) is not None
+        if window.concerns(names) and (until := window.until(case.now)) is not None
     ]
     if not open_now:
         yield result("calendar", True, "no freeze window is open", "")
@@ -211,7 +227,6 @@ def supported(case: PromotionCase, edge: Edge) -> Iterator[RuleResult]:
         found is None or case.now < found.ends,
         "opens the stream" if found is None else f"supported until {format_time(found.ends)}",
         "a stream that is still supported",
-        final=True,
     )
 
 
