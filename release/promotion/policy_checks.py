@@ -7,16 +7,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from release.errors import InputError
+from release.ledger.state import base_of
 from release.promotion.policy import Edge, Person, Policy, Quorum, Terms
 
 _HALF = Decimal("0.5")
 
 
 def default_governance(people: Sequence[Person], edges: Sequence[Edge]) -> Terms:
-    """What changing a policy takes that does not say: more than half of every role that moves a channel."""
-    held = {role for person in people for role in person.roles}
-    asked = dict.fromkeys(quorum.role for edge in edges for quorum in edge.quorum)
-    return Terms(quorum=tuple(Quorum(role=role, share=_HALF) for role in asked if role in held))
+    """What changing a policy takes that does not say.
+
+    More than half of every role that moves a channel, and never fewer than a channel asks of it, so that
+    nobody gets around a channel's quorum by changing it; of every role there is where none moves one.
+    """
+    held = Counter(role for person in people for role in set(person.roles))
+    asked = [quorum for edge in edges for quorum in edge.quorum if quorum.role in held]
+    needed = {role: Quorum(role=role, share=_HALF).needed(held[role]) for role in held}
+    for quorum in asked:
+        needed[quorum.role] = max(needed[quorum.role], quorum.needed(held[quorum.role]))
+    roles = dict.fromkeys(quorum.role for quorum in asked) or held
+    return Terms(quorum=tuple(Quorum(role=role, count=needed[role]) for role in roles))
 
 
 def check_policy(policy: Policy, is_open: Sequence[bool], where: str) -> None:
@@ -36,6 +45,7 @@ def check_policy(policy: Policy, is_open: Sequence[bool], where: str) -> None:
         policy.channels  # noqa: B018  Channels checks names, order and feeders
     except InputError as error:
         raise InputError(f"{where}: channels: {error.message}") from error
+    _check_streams(policy, where)
     _check_freezes(policy, where)
 
 
@@ -73,6 +83,7 @@ def _check_edge(policy: Policy, edge: Edge, where: str, *, is_open: bool) -> Non
         )
     _check_terms(policy, edge.terms, where)
     _check_quorums(policy, edge.hurry, f"{where}.hurry")
+    _check_together(policy, (*edge.quorum, *edge.hurry), f"{where}.hurry")
     if edge.hurry and not _is_higher(policy, edge.hurry, edge.quorum):
         raise InputError(
             f"{where}.hurry: expected a higher quorum than the channel's own",
@@ -106,6 +117,36 @@ def _check_quorums(policy: Policy, quorums: Sequence[Quorum], where: str) -> Non
         raise InputError(f"{where}: role {twice[0]!r} appears twice")
     for index, quorum in enumerate(quorums):
         _check_quorum(policy, quorum, f"{where}.{index}")
+    _check_together(policy, quorums, where)
+
+
+def _check_together(policy: Policy, quorums: Sequence[Quorum], where: str) -> None:
+    """Each person speaks in one role: there must be enough of them for all roles at once."""
+    needed: dict[str, int] = {}
+    for quorum in quorums:
+        needed[quorum.role] = max(needed.get(quorum.role, 0), _needed(policy, quorum))
+    seated: dict[str, str] = {}
+    if not all(_seat(policy, role, seated, set()) for role, count in needed.items() for _ in range(count)):
+        wanted = ", ".join(f"{count} of role {role!r}" for role, count in needed.items())
+        raise InputError(
+            f"{where}: nobody speaks in two roles, and there are too few people for {wanted}",
+            hint="give roles to more people, or ask for fewer; write a governance that was left out",
+        )
+
+
+def _seat(policy: Policy, role: str, seated: dict[str, str], tried: set[str]) -> bool:
+    """Find one more person to speak in ``role``; others may change theirs (an augmenting path)."""
+    tried.add(role)
+    holders = [person.name for person in policy.holders(role)]
+    for name in holders:
+        if name not in seated:
+            seated[name] = role
+            return True
+    for name in holders:
+        if seated[name] not in tried and _seat(policy, seated[name], seated, tried):
+            seated[name] = role
+            return True
+    return False
 
 
 def _check_quorum(policy: Policy, quorum: Quorum, where: str) -> None:
@@ -126,6 +167,14 @@ def _check_roles(policy: Policy, roles: Iterable[str], where: str) -> None:
             raise InputError(f"{where}: nobody has the role {role!r}")
 
 
+def _check_streams(policy: Policy, where: str) -> None:
+    """A channel has rules of its own, or is a stream of another."""
+    for edge in policy.edges:
+        base = base_of(edge.channel.name, policy.streams)
+        if base is not None:
+            raise InputError(f"{where}: channels: {edge.channel.name!r} is a stream of {base!r} already")
+
+
 def _check_freezes(policy: Policy, where: str) -> None:
     known = {edge.channel.name for edge in policy.edges}
     for freeze in policy.freezes:
@@ -137,7 +186,7 @@ def _check_freezes(policy: Policy, where: str) -> None:
 
 
 def _is_known(policy: Policy, known: set[str], name: str) -> bool:
-    return name in known or any(name.startswith(f"{base}-") for base in policy.streams)
+    return name in known or base_of(name, policy.streams) is not None
 
 
 def lockouts(old: Policy, new: Policy) -> Iterator[str]:

@@ -62,15 +62,19 @@ class _Person(_Model):
 class _Quorum(_Model):
     role: Word
     count: Annotated[StrictInt, Field(ge=1)] | None = None
-    share: Annotated[Decimal, Field(ge=0, lt=1)] | None = None
+    share: Annotated[Decimal, Field(ge=0, lt=1, decimal_places=12)] | None = None
 
     def value(self) -> Quorum:
         return Quorum(role=self.role, count=self.count, share=self.share)
 
 
+_Quorums = Annotated[tuple[_Quorum, ...], Field(max_length=16)]
+_SomeQuorums = Annotated[tuple[_Quorum, ...], Field(min_length=1, max_length=16)]
+
+
 class _Terms(_Model):
-    quorum: tuple[_Quorum, ...] = ()
-    overrule: tuple[_Quorum, ...] = ()
+    quorum: _Quorums = ()
+    overrule: _Quorums = ()
     sign_off_valid_for: _Hours = 168
     request_valid_for: _Hours = 336
 
@@ -102,7 +106,7 @@ class _Channel(_Terms):
     open: StrictBool = False
     evidence: tuple[Word, ...] = ("payload-proven",)
     soak: Annotated[StrictInt, Field(ge=0, le=_YEAR_HOURS)] = 0
-    hurry: tuple[_Quorum, ...] = ()
+    hurry: _Quorums = ()
     limits: _Limits = _Limits()
     streams: _Streams | None = None
 
@@ -142,11 +146,11 @@ class _Freeze(_Model):
 
 class _Emergency(_Terms):
     stop: Annotated[tuple[Word, ...], Field(min_length=1)]
-    quorum: Annotated[tuple[_Quorum, ...], Field(min_length=1)]
+    quorum: _SomeQuorums
 
 
 class _Governance(_Terms):
-    quorum: Annotated[tuple[_Quorum, ...], Field(min_length=1)]
+    quorum: _SomeQuorums
 
 
 class _Waivers(_Model):

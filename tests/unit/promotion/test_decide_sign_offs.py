@@ -190,7 +190,8 @@ def test_of_two_roles_each_needs_its_own_people(scene: Scene) -> None:
 
 
 def test_a_quorum_out_of_reach_is_called_so() -> None:
-    scene = Scene(POLICY_TEXT.replace("count = 2", "count = 4"))
+    governance = '[governance]\nquorum = [{ role = "maintainer", count = 2 }]\n'
+    scene = Scene(POLICY_TEXT.replace("count = 2", "count = 4") + governance)
     asked = scene.request("2.0.0", "beta")
     (rule,) = scene.decide(asked).unmet
     assert rule.missing == "4 more go of role maintainer, but only 3 others may give one"
