@@ -97,6 +97,7 @@ def _begin(content: Content, verified: VerifiedEntry, trust: Trust) -> State:
     _check_trust(keys, trust, where)
     if verified.signer not in keys:
         raise LedgerBrokenError(f"{where}: signed by {verified.signer}, which is no pipeline key")
+    fold_channels.check_streams(content.channels, content.streams)
     return State(
         sequence=0,
         digest=verified.digest,

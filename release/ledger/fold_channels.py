@@ -34,6 +34,8 @@ def register(content: ReleaseRegistered, state: State, verified: VerifiedEntry) 
     need(content.version not in state.releases, f"release {content.version} is registered twice")
     for channel in (content.built_for, *content.offered_in):
         need(state.knows(channel), f"channel {channel!r} is unknown")
+    for channel in content.offered_in:
+        need(channel not in state.streams, f"{channel} follows its newest stream: name that instead")
     if content.offered_in:
         came_first = "requests" if state.requests else "releases that were offered nowhere"
         need(
@@ -89,7 +91,7 @@ def evidence(content: EvidenceFound, state: State, verified: VerifiedEntry) -> S
 
 def move(content: PointerMoved, state: State, verified: VerifiedEntry) -> State:
     """A request was carried out: a channel is at another release."""
-    _check_time(content.decided_at, verified)
+    _check_time(content.decided_at, state, verified)
     asked = _asked(content.request, PromotionSubject, state)
     need(
         (asked.channel, asked.version, asked.release) == (content.channel, content.version, content.release),
@@ -127,7 +129,7 @@ def move(content: PointerMoved, state: State, verified: VerifiedEntry) -> State:
 
 def change_policy(content: PolicyChanged, state: State, verified: VerifiedEntry) -> State:
     """A request was carried out: other rules are in force. Requests under the old ones are void."""
-    _check_time(content.decided_at, verified)
+    _check_time(content.decided_at, state, verified)
     asked = _asked(content.request, PolicySubject, state)
     need(
         (asked.policy, asked.proposed) == (content.previous, content.policy),
@@ -135,10 +137,7 @@ def change_policy(content: PolicyChanged, state: State, verified: VerifiedEntry)
         f" {asked.proposed} in the place of {asked.policy}",
     )
     need(content.policy != state.policy, f"policy {content.policy} is in force already")
-    need(
-        set(content.streams) <= set(content.channels),
-        f"streams of channels that are unknown: {', '.join(content.streams)}",
-    )
+    check_streams(content.channels, content.streams)
     gone = _homeless(state, content.channels, content.streams)
     need(not gone, f"leaves out channels that machines follow: {', '.join(gone)}")
     period = PolicyPeriod(
@@ -154,6 +153,14 @@ def change_policy(content: PolicyChanged, state: State, verified: VerifiedEntry)
     )
 
 
+def check_streams(channels: Sequence[str], streams: Sequence[str]) -> None:
+    """Raises ContradictionError unless channels with streams are channels, and none is a stream itself."""
+    strangers = [name for name in streams if name not in channels]
+    need(not strangers, f"streams of channels that are unknown: {', '.join(strangers)}")
+    both = [name for name in channels if base_of(name, tuple(streams)) is not None]
+    need(not both, f"channels that are streams of others: {', '.join(both)}")
+
+
 def _homeless(state: State, channels: Sequence[str], streams: Sequence[str]) -> list[str]:
     """Channels with a head that would not exist any more."""
     return [name for name in state.heads if name not in channels and base_of(name, tuple(streams)) is None]
@@ -161,7 +168,7 @@ def _homeless(state: State, channels: Sequence[str], streams: Sequence[str]) -> 
 
 def lift(content: StopLifted, state: State, verified: VerifiedEntry) -> State:
     """A request was carried out: a stop does not hold any more, and what it stopped begins anew."""
-    _check_time(content.decided_at, verified)
+    _check_time(content.decided_at, state, verified)
     asked = _asked(content.request, ResumeSubject, state)
     need(asked.stop == content.stop, f"lifts {content.stop}, but the request asks for {asked.stop}")
     stop = state.stops.get(content.stop)
@@ -173,11 +180,16 @@ def lift(content: StopLifted, state: State, verified: VerifiedEntry) -> State:
     return begin_offers(after, verified.entry.time)
 
 
-def _check_time(decided: datetime, verified: VerifiedEntry) -> None:
-    """What is decided for a later time than the entry's was not decided yet."""
+def _check_time(decided: datetime, state: State, verified: VerifiedEntry) -> None:
+    """A decision is recorded when it is made: what was allowed once, or will be, is not allowed now.
+
+    Only where an entry could not be dated earlier, because of a clock that was wrong before, is it later.
+    """
+    recorded = verified.entry.time
+    held_up = recorded == state.latest and decided < recorded
     need(
-        decided <= verified.entry.time + CLOCK_SKEW,
-        f"decided for {format_time(decided)}, but recorded at {format_time(verified.entry.time)}",
+        held_up or abs(recorded - decided) <= CLOCK_SKEW,
+        f"decided for {format_time(decided)}, but recorded at {format_time(recorded)}",
     )
 
 

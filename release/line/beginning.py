@@ -19,6 +19,11 @@ def _begin(yard: Yard, data: bytes, pipeline: tuple[str, ...]) -> str:
     policy = read_policy(data, "policy")
     if policy.product != yard.product:
         raise InputError(f"policy: it is for {policy.product!r}, the settings are for {yard.product!r}")
+    if policy.pipeline_keys and set(policy.pipeline_keys) != set(pipeline):
+        raise InputError(
+            f"policy: pipeline.fingerprints are {', '.join(policy.pipeline_keys)}, the settings say"
+            f" {', '.join(pipeline)}"
+        )
     yard.store.create(policy_key(policy.digest), data, sha256=policy.digest)
     genesis = Genesis(
         product=yard.product,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from release.digests import Digest
 from release.ledger.chain import Proposal
 from release.ledger.statements import PromotionSubject
@@ -41,15 +43,16 @@ def ask_gate(yard: Yard, request: Digest) -> str:
     """Where a request stands. Raises GateClosedError unless it can be carried out, or was."""
     found = request_status(yard, request)
     if found.phase is not Phase.CARRIED_OUT:
-        _proposal(yard, request)(yard.ledger.state())  # raises when closed
+        _proposal(yard, request, yard.clock())(yard.ledger.state())  # raises when closed
     return found.summary
 
 
 def carry_out_request(yard: Yard, request: Digest) -> None:
     """Record what the request asks for, if the gate is open at that moment. Raises as ``ask_gate``."""
-    yard.ledger.append(_proposal(yard, request), now=yard.clock())
+    now = yard.clock()
+    yard.ledger.append(_proposal(yard, request, now), now=now)
 
 
-def _proposal(yard: Yard, request: Digest) -> Proposal:
+def _proposal(yard: Yard, request: Digest, now: datetime) -> Proposal:
     proposed = proposed_policies(yard.store, yard.ledger.state())
-    return carry_out(request, policy=yard.policy(), now=yard.clock(), proposed=proposed)
+    return carry_out(request, policy=yard.policy(), now=now, proposed=proposed)
