@@ -39,12 +39,13 @@ def request(
     Raises:
         InputError: not a request, or for a channel that the policy does not have.
         NotVerifiedError: the signature does not hold ``now``, by a key that has not expired.
-        RefusedError: signed by another than it says. The proposal raises it for a signer who may not
-            ask, and for a policy that is not the one in force.
+        RefusedError: signed by another than it says, expired, or from the future. The proposal raises it
+            for a signer who may not ask, for another product, and for a policy that is not in force.
     """
     asked = _read_any(statement)
     signer = verifier.verify(statement.encode(), signature, at=now)
     _check_author("request", asked.requested_by, signer)
+    _check_period("request", asked.requested_at, asked.expires_at, now)
     digest = statement_digest(statement)
 
     def propose(state: State) -> RequestMade | None:
@@ -52,8 +53,13 @@ def request(
             return None
         if policy.person(signer) is None and signer not in state.pipeline_keys:
             raise RefusedError(f"request: {signer} is nobody in the policy")
-        if not asked.policy == policy.digest == state.policy:
-            raise RefusedError(f"request: made under policy {asked.policy}, in force is {state.policy}")
+        _check_product("request", asked.product, state)
+        in_force = asked.policy == policy.digest == state.policy
+        if not in_force or asked.policy_entry != state.policy_entry:
+            raise RefusedError(
+                f"request: made under policy {asked.policy} of entry {asked.policy_entry},"
+                f" in force is {state.policy} of {state.policy_entry}"
+            )
         subject = request_subject(statement, "request")
         if isinstance(subject, PromotionSubject):
             policy.get(subject.channel)
@@ -145,7 +151,10 @@ def stop(
     digest = statement_digest(statement)
 
     def propose(state: State) -> StopOrdered | None:
-        if digest in state.stops:
+        known = state.stops.get(digest)
+        if known is not None and known.lifted is not None:
+            raise RefusedError(f"stop: {digest} was lifted and stops nothing any more", hint="make a new one")
+        if known is not None:
             return None
         _check_product("stop", given.product, state)
         _check_target(given, state)
@@ -188,7 +197,7 @@ def _check_product(what: str, product: str, state: State) -> None:
 
 
 def _check_period(what: str, begins: datetime, ends: datetime, now: datetime) -> None:
-    if now >= ends or begins > now + CLOCK_SKEW:
+    if now >= ends or begins - now > CLOCK_SKEW:
         raise RefusedError(
             f"{what}: counts from {format_time(begins)} until {format_time(ends)},"
             f" but it is {format_time(now)}",

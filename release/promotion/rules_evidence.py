@@ -89,6 +89,7 @@ def limits(case: PromotionCase, edge: Edge) -> Iterator[RuleResult]:
     wanted = edge.limits
     if wanted == Limits():
         yield result("limits", True, "none asked for", "")
+        return
     if wanted.boot_bytes is not None:
         yield _within(case, "boot budget", SIZES, (BOOT_BYTES,), most=wanted.boot_bytes, unit="bytes")
     head = case.state.heads.get(case.request.channel)
@@ -131,7 +132,7 @@ def _downgrades(case: PromotionCase, key: str, most: int) -> RuleResult:
     given = waivers_for(case.state, case.policy, case.request.release, COMPARISON, case.now)
     named = {item for item in found.failed if item.startswith(DOWNGRADE)}
     answered = len(named & waived(given))
-    left = found.facts[DOWNGRADES] - answered
+    left = max(found.facts[DOWNGRADES], len(named)) - answered
     return result(
         "limit downgrades",
         left <= most,

@@ -47,11 +47,12 @@ def requester(case: Case) -> Iterator[RuleResult]:
 
 def time(case: Case, terms: Terms) -> Iterator[RuleResult]:
     """The request has begun and not expired, and was not carried out."""
-    begins = case.request.requested_at
-    ends = min(case.request.expires_at, begins + terms.request_valid_for)
+    begins, ends = case.request.requested_at, case.request.expires_at
+    if ends - begins > terms.request_valid_for:
+        ends = begins + terms.request_valid_for
     yield result(
         "request-valid",
-        begins <= case.now + CLOCK_SKEW and case.now < ends,
+        begins - case.now <= CLOCK_SKEW and case.now < ends,
         f"from {format_time(begins)} until {format_time(ends)}",
         f"{NEW_REQUEST}; this one counts from {format_time(begins)} until {format_time(ends)}",
         final=case.now >= ends,

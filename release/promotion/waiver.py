@@ -74,7 +74,7 @@ def waivers_for(
     found = []
     for record in state.waivers.get(release, ()):
         given = _given(record, policy, now)
-        if given is not None and given.waiver.evidence == evidence:
+        if given is not None and given.waiver.product == state.product and given.waiver.evidence == evidence:
             found.append(given)
     return tuple(found)
 
@@ -95,7 +95,7 @@ def _given(record: WaiverRecord, policy: Policy, now: datetime) -> GivenWaiver |
         and record.signer == read.by
         and read.role in person.roles
         and read.role in policy.waiver_roles
-        and read.at <= now + CLOCK_SKEW
+        and read.at - now <= CLOCK_SKEW
         and now < read.expires_at
     )
     return GivenWaiver(waiver=read, person=person) if counts and person is not None else None

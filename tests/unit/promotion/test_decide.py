@@ -96,7 +96,9 @@ def test_a_request_lives_no_longer_than_the_policy_says(scene: Scene) -> None:
 
 
 def test_a_request_from_the_future_waits(scene: Scene) -> None:
-    asked = scene.request("2.0.0", "beta", requested_at=scene.now + HOUR)
+    text = scene.asked("2.0.0", "beta", requested_at=scene.now + HOUR).statement()
+    scene.write(RequestMade(statement=text, statement_signature=DORA.sign(text.encode())))
+    asked = statement_digest(text)
     assert "request-valid" in scene.unmet(asked)
     assert "request-valid" not in scene.unmet(asked, scene.now + HOUR)
 
