@@ -74,6 +74,8 @@ def rotation(
     else:
         for one in stages:
             _tell(one, names)
+        if release is None:
+            _tell_declaration(old, new, floor)
     stranded = [reach for one in stages for reach in one.reach if reach.stranded]
     if stranded:
         raise RefusedError(
@@ -81,6 +83,13 @@ def rotation(
             + ", ".join(f"{reach.machines} with {_CLIENTS[reach.rule]}" for reach in stranded),
             hint="put the key that they hold last, or offer the floor first: see humpyard signing rotation",
         )
+
+
+def _tell_declaration(old: Path, new: Path, floor: str) -> None:
+    say("Declare it in the settings before the floor is published, and leave it there until all is over:")
+    for line in ("[payload.rotation]", f'old = "{old}"', f'new = "{new}"', f'floor = "{floor}"'):
+        say(f"  {line}")
+    say(f"Nothing here looks into images: make sure yourself that that of {floor} ships the new key.")
 
 
 def _asked(version: Version, signers: Sequence[PayloadKey], change: Rotation) -> Stage:

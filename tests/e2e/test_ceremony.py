@@ -16,6 +16,7 @@ import pytest
 
 from release.catalog.board import Board
 from release.catalog.naming import update_prefix
+from release.cli.main import run
 from release.errors import HumpyardError
 from release.line.ceremony import import_answers
 from release.line.workspace import Workspace
@@ -79,12 +80,16 @@ def test_two_people_sign_for_all_boards_in_either_order_and_the_release_is_publi
             payload = yard.mirror / update_prefix(Board.parse(board), NEW) / name
             slots = verify_payload(payload, keys, needed=2)
             assert [(slot.version, slot.key) for slot in slots] == [(1, keys[0]), (2, keys[1])]
-    options = [f"--payload-key={yard.root / 'keys' / f'payload-{name}.pub.pem'}" for name in ("ada", "grace")]
-    options += [f"--release-key={yard.root / 'keys' / 'pipeline.asc'}", f"--product={PRODUCT}"]
-    options += [f"--build-key={yard.root / 'keys' / 'build.asc'}", "--payload-signatures=2"]
-    assert "is verified" in terminal.works(
-        lambda: yard.humpyard("verify", str(yard.mirror), str(NEW), *options)
-    )
+    public = [str(yard.root / "keys" / f"payload-{name}.pub.pem") for name in ("ada", "grace")]
+    told = [f"--release-key={yard.root / 'keys' / 'pipeline.asc'}", f"--product={PRODUCT}"]
+    told += [f"--build-key={yard.root / 'keys' / 'build.asc'}", "--payload-signatures=2"]
+    check = ["verify", str(yard.mirror), str(NEW), *told]
+    both = [f"--payload-key={path}" for path in public]
+    assert "is verified" in terminal.works(lambda: run([*check, *both]))
+    few = "signatures by 2 different keys are asked for, but only 1 are known"
+    terminal.fails(REFUSED, few, by=lambda: run([*check, both[1]]))
+    one = ["payload", "verify", str(payload), "--signatures", "2", *(f"--key={path}" for path in public)]
+    assert "verified, signed by 2 of the given keys" in terminal.works(lambda: run(one))
 
 
 def test_the_bundle_is_small_and_names_every_payload_that_is_shipped(bundle: Path) -> None:
