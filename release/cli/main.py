@@ -27,6 +27,7 @@ from release.cli import (
     promote,
     releases,
     signing,
+    status,
     stop,
 )
 from release.cli.output import complain, drop_output, say, stderr
@@ -57,6 +58,7 @@ app.add_typer(pages.app, name="pages")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(head.app, name="head")
 app.command("log")(ledger.log)
+app.command("status")(status.status)
 app.command("verify")(mirror.verify)
 app.add_typer(payload.app, name="payload")
 app.add_typer(signing.app, name="signing")
