@@ -17,6 +17,7 @@ from release.canonical import Json
 from release.cli.explain import explain
 from release.cli.options import AsJson, profile_of
 from release.cli.output import emit, say, table, work
+from release.cli.public_key import public_key
 from release.digests import FileDigests
 from release.errors import storage_errors
 from release.line.steps import Report, Step
@@ -339,3 +340,4 @@ def _file(digests: FileDigests, path: Path | None) -> dict[str, Json]:
 
 
 app.command()(explain)
+app.command("public-key")(public_key)
