@@ -18,6 +18,7 @@ from release.catalog.channel import Channel, PromotionKind
 from release.digests import Digest
 from release.errors import InputError
 from release.ledger.fields import ChannelName, Fingerprint, Line, Word, describe, plain_fingerprint
+from release.payload.signature_blob import MOST_SIGNATURES
 from release.promotion.calendar import FreezeWindow
 from release.promotion.policy import (
     Edge,
@@ -158,7 +159,7 @@ class _Waivers(_Model):
 
 
 class _Signing(_Model):
-    payload_signatures: Annotated[StrictInt, Field(ge=1, le=16)] = 1
+    payload_signatures: Annotated[StrictInt, Field(ge=1, le=MOST_SIGNATURES)] = 1
     release_lifetime_days: Annotated[StrictInt, Field(ge=1, le=10 * _YEAR_DAYS)] = 90
     head_valid_for: Annotated[StrictInt, Field(ge=1, le=24 * 31)] = 24
 
