@@ -12,7 +12,8 @@ from release.canonical import Json
 from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, primary_of, version_of
 from release.cli.output import emit, say, table, work
 from release.ledger.fields import format_time
-from release.line.comparison import BoardComparison, compare
+from release.line.comparison import compare
+from release.line.findings import board_json, package_rows
 from release.line.publication import PublicationOrder, publication_job
 from release.line.release_status import ReleaseStatus, release_statuses
 from release.wiring import open_yard
@@ -122,34 +123,15 @@ def diff(
     with open_yard(settings) as yard:
         boards = compare(yard, version_of(old), version_of(new))
     if as_json:
-        emit([_as_json(one) for one in boards])
+        emit([board_json(one) for one in boards])
         return
     for one in boards:
         say(f"{one.board}: {old} to {new}, image {one.growth:+,} bytes")
-        table(("package", "before", "after", ""), [*_package_rows(one)])
+        rows = [(name, old or "-", new or "-", change) for name, old, new, change in package_rows(one)]
+        table(("package", "before", "after", ""), rows)
         sizes = [(file.name, *map(_bytes, (file.before, file.after))) for file in one.files]
         table(("file", "before", "after"), sizes)
 
 
-def _package_rows(one: BoardComparison) -> Iterator[tuple[str, str, str, str]]:
-    for package in one.packages.added:
-        yield package.name, "-", package.version, "added"
-    for package in one.packages.removed:
-        yield package.name, package.version, "-", "removed"
-    for change in one.packages.changed:
-        yield change.name, change.before, change.after, change.direction.value
-
-
 def _bytes(size: int | None) -> str:
     return "-" if size is None else f"{size:,}"
-
-
-def _as_json(one: BoardComparison) -> Json:
-    packages: list[Json] = [
-        {"name": name, "before": before, "after": after, "change": change}
-        for name, before, after, change in _package_rows(one)
-    ]
-    files: list[Json] = [
-        {"name": file.name, "before": file.before, "after": file.after} for file in one.files
-    ]
-    return {"board": str(one.board), "image_growth": one.growth, "packages": packages, "files": files}

@@ -10,10 +10,8 @@ from release.errors import NotVerifiedError
 from release.ledger.state import State
 from release.line.verification import release_checks
 from release.line.yard import Yard
+from release.promotion.evidence_names import MIRROR_VERIFIED
 from release.scratch import scratch_directory
-
-MIRROR_VERIFIED = "mirror-verified"
-"""The evidence that a release was read back from the mirror and found right."""
 
 
 def verify_on(yard: Yard, source: ReleaseSource, version: Version, *, channel: str) -> Report:

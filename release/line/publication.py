@@ -15,7 +15,7 @@ from release.bundle.release import Release
 from release.catalog.version import Version
 from release.errors import InputError, NotVerifiedError, RefusedError
 from release.ledger.kinds import EvidenceFound, ReleaseRegistered
-from release.line.checking import MIRROR_VERIFIED, verify_on
+from release.line.checking import verify_on
 from release.line.head import head_job
 from release.line.promotion import pointer_job
 from release.line.steps import Job, Report, Step
@@ -24,11 +24,9 @@ from release.line.workspace import Workspace
 from release.line.yard import Yard
 from release.mirror.directory import DirectoryStore
 from release.mirror.sync import Action, Upload, publish
+from release.promotion.evidence_names import MIRROR_VERIFIED, PAYLOAD_PROVEN
 from release.promotion.proposals import evidence, registration
 from release.signing.key_health import check_outlives, signer_health
-
-PAYLOAD_PROVEN = "payload-proven"
-"""Evidence that publishing records, beside ``release.line.checking.MIRROR_VERIFIED``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
