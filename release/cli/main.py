@@ -15,6 +15,7 @@ from typing import Annotated, Protocol, runtime_checkable
 import typer
 
 from release.cli import (
+    audit,
     candidate,
     evidence,
     head,
@@ -60,6 +61,7 @@ app.add_typer(head.app, name="head")
 app.command("log")(ledger.log)
 app.command("status")(status.status)
 app.command("verify")(mirror.verify)
+app.command("audit")(audit.audit_mirror)
 app.add_typer(payload.app, name="payload")
 app.add_typer(signing.app, name="signing")
 

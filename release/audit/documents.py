@@ -1,0 +1,220 @@
+"""What the ledger names by digest, compared with what the mirror has: policies, evidence, releases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from release.audit.finding import Code, Finding
+from release.audit.opening import Opened, without
+from release.bundle.document import decode
+from release.bundle.layout import document_key
+from release.bundle.release import Release
+from release.catalog.board import Board
+from release.catalog.naming import EVIDENCE_PREFIX, POLICY_PREFIX, NamingScheme, ledger_key
+from release.digests import Digest
+from release.errors import InputError
+from release.ledger.kinds import EvidenceFound, Genesis, PolicyChanged, ReleaseRegistered, RequestMade
+from release.ledger.statements import PolicySubject, request_subject
+from release.promotion.policy import Policy
+from release.promotion.policy_file import read_policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Had:
+    """What a store has under a key: bytes, or why there are none. ``absent``: no such object."""
+
+    data: bytes | None = field(default=None, repr=False)
+    problem: str = ""
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """Digests that signed entries name, each with the key of the first that does.
+
+    ``proposed`` are policies that somebody asked for and that were never in force.
+    """
+
+    policies: Mapping[Digest, str]
+    proposed: Mapping[Digest, str]
+    evidence: Mapping[Digest, str]
+
+
+def named_by(objects: Iterable[Opened]) -> Named:
+    """Everything that entries name, whatever else is wrong with them."""
+    policies: dict[Digest, str] = {}
+    proposed: dict[Digest, str] = {}
+    evidence: dict[Digest, str] = {}
+    for one in objects:
+        match one.content:
+            case Genesis(policy=policy) | PolicyChanged(policy=policy):
+                policies.setdefault(policy, one.key)
+            case RequestMade(statement=statement):
+                proposed.update(
+                    (digest, one.key) for digest in _proposed(statement) if digest not in proposed
+                )
+            case EvidenceFound(document=Digest() as document):
+                evidence.setdefault(document, one.key)
+            case _:
+                pass
+    only = {digest: key for digest, key in proposed.items() if digest not in policies}
+    return Named(policies=policies, proposed=only, evidence=evidence)
+
+
+def _proposed(statement: str) -> Iterator[Digest]:
+    try:
+        subject = request_subject(statement, "request")
+    except InputError:
+        return
+    if isinstance(subject, PolicySubject):
+        yield subject.proposed
+
+
+def policy_place(digest: Digest) -> str:
+    """Where a policy is on the mirror."""
+    return f"{POLICY_PREFIX}{digest.hex}.toml"
+
+
+def evidence_place(digest: Digest) -> str:
+    """Where a document of evidence is on the mirror."""
+    return f"{EVIDENCE_PREFIX}{digest.hex}"
+
+
+def judge_policy(digest: Digest, had: Had, namer: str) -> Policy | Finding:
+    """The policy of that digest, or what is wrong with it. It was in force."""
+    where = policy_place(digest)
+    if had.data is None:
+        return Finding(
+            code=Code.POLICY_MISSING if had.absent else Code.POLICY_UNREADABLE,
+            where=where,
+            expected=f"the policy that {namer} names",
+            found="none" if had.absent else had.problem,
+        )
+    if Digest.sha256(had.data) != digest:
+        return Finding(
+            code=Code.POLICY_ALTERED,
+            where=where,
+            expected=f"{digest}, as {namer} names it",
+            found=str(Digest.sha256(had.data)),
+        )
+    try:
+        return read_policy(had.data, where)
+    except InputError as error:
+        return Finding(
+            code=Code.POLICY_UNREADABLE,
+            where=where,
+            expected=f"the policy that {namer} names",
+            found=without(error.message, where),
+            hint="written by a newer humpyard: update this one",
+        )
+
+
+def judge_proposal(digest: Digest, had: Had, namer: str) -> Policy | Finding:
+    """The same for a policy that was only asked for: without it the request goes nowhere."""
+    judged = judge_policy(digest, had, namer)
+    if isinstance(judged, Policy):
+        return judged
+    return Finding(
+        code=Code.PROPOSAL_MISSING,
+        where=judged.where,
+        expected=f"the policy that {namer} asks for",
+        found=judged.found,
+    )
+
+
+def genesis_findings(genesis: Genesis, policy: Policy) -> Iterator[Finding]:
+    """Where the first entry does not say what the policy that it names says: the fold reads no policy."""
+    channels = tuple(channel.name for channel in policy.channels)
+    pairs: tuple[tuple[str, object, object], ...] = (
+        ("product", policy.product, genesis.product),
+        ("channels", channels, genesis.channels),
+        ("streams", policy.streams, genesis.streams),
+        ("pipeline keys", policy.pipeline_keys or genesis.pipeline_keys, genesis.pipeline_keys),
+    )
+    for name, expected, found in pairs:
+        if expected != found:
+            yield Finding(
+                code=Code.GENESIS_DIFFERS,
+                where=ledger_key(0),
+                expected=f"{name} {_text(expected)}, as its policy says",
+                found=_text(found),
+            )
+
+
+def _text(value: object) -> str:
+    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
+
+
+def judge_evidence(digest: Digest, found: Digest | None, problem: str, namer: str) -> Finding | None:
+    """Compare a document's digest with the one it is named by. ``found`` None: there is none."""
+    if found == digest:
+        return None
+    return Finding(
+        code=Code.EVIDENCE_MISSING if found is None else Code.EVIDENCE_ALTERED,
+        where=evidence_place(digest),
+        expected=f"the document that {namer} names",
+        found=problem or "none" if found is None else str(found),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedRelease:
+    """A registered release. ``versions``, if it is believed: digests of its version files, by board."""
+
+    versions: Mapping[Board, Digest] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+def judge_release(entry: ReleaseRegistered, had: Had, product: str, naming: NamingScheme) -> JudgedRelease:
+    """Compare ``release.json`` with what was registered. Its files are for ``release.bundle.verify``."""
+    where = document_key(entry.version)
+    if had.data is None:
+        code = Code.RELEASE_MISSING if had.absent else Code.RELEASE_ALTERED
+        found = "none" if had.absent else had.problem
+        return JudgedRelease(findings=(_release(code, where, f"{entry.release} as registered", found),))
+    digest = Digest.sha256(had.data)
+    if digest != entry.release:
+        return JudgedRelease(
+            findings=(_release(Code.RELEASE_ALTERED, where, f"{entry.release} as registered", str(digest)),)
+        )
+    try:
+        release = decode(had.data)
+    except InputError as error:
+        fault = _release(
+            Code.RELEASE_DIFFERS, where, "a document that can be read", without(error.message, where)
+        )
+        return JudgedRelease(findings=(fault,))
+    return JudgedRelease(
+        versions={
+            board.board: artifact.sha256
+            for board in release.boards
+            for artifact in board.files
+            if artifact.name == naming.version_file
+        },
+        findings=tuple(_differences(entry, release, product, where)),
+    )
+
+
+def _differences(entry: ReleaseRegistered, release: Release, product: str, where: str) -> Iterator[Finding]:
+    pairs: tuple[tuple[str, object, object], ...] = (
+        ("product", product, release.product),
+        ("version", entry.version, release.version),
+        ("channel", entry.built_for, release.channel),
+        ("boards", set(entry.boards), {board.board for board in release.boards}),
+        ("lineage", entry.lineage, release.lineage.kind),
+        ("origin", entry.derives_from, release.lineage.derives_from),
+    )
+    for name, registered, found in pairs:
+        if registered != found:
+            yield _release(
+                Code.RELEASE_DIFFERS, where, f"{name} {_shown(registered)} as registered", _shown(found)
+            )
+
+
+def _shown(value: object) -> str:
+    return ", ".join(sorted(map(str, value))) if isinstance(value, set) else str(value)
+
+
+def _release(code: Code, where: str, expected: str, found: str) -> Finding:
+    return Finding(code=code, where=where, expected=expected, found=found)

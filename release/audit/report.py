@@ -1,0 +1,81 @@
+"""The outcome of an audit: everything that was looked at, and everything that was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from release.audit.finding import Finding, Severity
+from release.canonical import Json
+from release.digests import Digest
+from release.ledger.fields import format_time
+from release.trust.seen import Seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How much was looked at."""
+
+    entries: int = 0
+    """Of the ledger, with a signature that holds."""
+    decisions: int = 0
+    """Moves, policies and resumptions that the gate was asked about again."""
+    policies: int = 0
+    evidence: int = 0
+    releases: int = 0
+    pointers: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditReport:
+    """An audit of one mirror at one time.
+
+    ``last`` is the digest of the last entry that is believed. ``seen`` is what to remember for the next
+    audit; None when the mirror's head is not to be believed.
+    """
+
+    product: str
+    at: datetime
+    last: Digest | None
+    counts: Counts
+    findings: tuple[Finding, ...]
+    seen: Seen | None = None
+
+    def of(self, severity: Severity) -> tuple[Finding, ...]:
+        """The findings of one severity, in the order they were made."""
+        return tuple(one for one in self.findings if one.severity is severity)
+
+    @property
+    def broken(self) -> bool:
+        """Whether anything does not hold."""
+        return bool(self.of(Severity.BREAK))
+
+    @property
+    def summary(self) -> str:
+        """One line."""
+        found = ", ".join(_counted(len(self.of(severity)), severity) for severity in Severity)
+        counts = self.counts
+        return (
+            f"{counts.entries} entries, {counts.decisions} decisions asked again, {counts.policies} policies,"
+            f" {counts.evidence} documents of evidence, {counts.releases} releases,"
+            f" {counts.pointers} pointers: {found}"
+        )
+
+    def as_json(self) -> dict[str, Json]:
+        """For scripts. Times are RFC 3339 UTC, digests ``sha256:<hex>``."""
+        return {
+            "format": "humpyard-audit-1",
+            "product": self.product,
+            "at": format_time(self.at),
+            "passed": not self.broken,
+            "last": None if self.last is None else str(self.last),
+            "counts": {
+                name: getattr(self.counts, name)
+                for name in ("entries", "decisions", "policies", "evidence", "releases", "pointers")
+            },
+            "findings": [one.as_json() for severity in Severity for one in self.of(severity)],
+        }
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,237 @@
+"""Auditing a mirror: what is judged how is in ``release.audit``, here is its I/O.
+
+The order is one that a mirror in use does not upset: the head, then the ledger, which holds what the head
+names, and pointers last, since whoever moves one has written the ledger before. A ledger that went on
+meanwhile is looked at again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Protocol
+
+from release.audit import documents
+from release.audit.deriving import Derived, derive
+from release.audit.documents import Had, JudgedRelease, Named
+from release.audit.finding import Code, Finding
+from release.audit.key_notes import key_findings
+from release.audit.mirror_head import check_seen, open_mirror_head, to_remember
+from release.audit.opening import Opened, Stored, open_object
+from release.audit.pointers import Place, PointerAudit, all_places, pointer_findings
+from release.audit.report import AuditReport, Counts
+from release.audit.walking import Walker
+from release.bundle.document import MAX_DOCUMENT
+from release.bundle.layout import document_key
+from release.catalog.naming import HEAD_FILE, NamingScheme, ledger_key
+from release.catalog.version import Version
+from release.digests import Digest
+from release.ledger.chain import StatementVerifier
+from release.ledger.entries import ENTRY_LIMIT
+from release.ledger.fold import Trust
+from release.ledger.state import State
+from release.line.audit_reading import MirrorReading
+from release.line.evidence import DOCUMENT_LIMIT
+from release.line.visiting import MirrorSource
+from release.mirror.store import POINTER_LIMIT
+from release.promotion.policy import Policy
+from release.promotion.policy_file import POLICY_LIMIT
+from release.signing.key_health import Certificate
+from release.trust.head import HEAD_LIMIT
+from release.trust.seen import Seen
+
+_TRIES = 3
+_BATCH = 64
+"""Objects of the ledger that are held at the same time."""
+
+OpenedBefore = dict[tuple[str, Digest | None], Opened]
+
+
+class ReleaseCheck(Protocol):
+    """Verifies all of one registered release."""
+
+    def __call__(self, source: MirrorSource, version: Version, state: State) -> Iterator[Finding]:
+        """What does not hold; nothing when all is well."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auditor:
+    """Who audits, and what they know from elsewhere.
+
+    ``release_check`` is None to compare no more of a release than its document. ``seen`` is where the
+    mirror was at an earlier visit, None at the first. ``now`` is aware, UTC, one time for all of it.
+    ``workers`` is how many signatures are checked at the same time.
+    """
+
+    product: str
+    trust: Trust
+    verifier: StatementVerifier
+    certificates: tuple[Certificate, ...]
+    now: datetime
+    naming: NamingScheme = field(default_factory=NamingScheme)
+    release_check: ReleaseCheck | None = None
+    seen: Seen | None = None
+    workers: int = field(default_factory=lambda: min(8, os.cpu_count() or 1))
+
+
+def audit(source: MirrorSource, auditor: Auditor) -> AuditReport:
+    """Derive everything anew from what the mirror has, and report each break.
+
+    Raises:
+        UnavailableError: the mirror does not answer, or not always the same: nothing is known then.
+        ToolError: signatures cannot be checked here.
+    """
+    reading, before = MirrorReading(source), OpenedBefore()
+    for _ in range(_TRIES - 1):
+        head, objects = _ledger(reading, auditor, before)
+        report = _report(reading, auditor, head, objects)
+        if not _went_on(reading, head, objects):
+            return report
+    return _report(reading, auditor, *_ledger(reading, auditor, before))
+
+
+def _ledger(reading: MirrorReading, auditor: Auditor, before: OpenedBefore) -> tuple[Had, list[Opened]]:
+    """The head's object, and every object of the ledger opened; what was opened ``before`` stays so."""
+    head = reading.had(HEAD_FILE, HEAD_LIMIT)
+    position = open_mirror_head(head, auditor.verifier, auditor.trust, auditor.now).position
+    stored = reading.ledger(-1 if position is None else position.sequence)
+    found: list[Opened] = []
+    with ThreadPoolExecutor(auditor.workers) as pool:  # gpg is another process, which they wait for
+        while batch := list(islice(stored, _BATCH)):
+            found += pool.map(lambda one: _open(one, auditor.verifier, before), batch)
+    before.update({(one.key, one.digest): one for one in found})
+    return head, found
+
+
+def _open(one: Stored, verifier: StatementVerifier, before: OpenedBefore) -> Opened:
+    digest = None if one.data is None else Digest.sha256(one.data)
+    return before.get((one.key, digest)) or open_object(one, verifier)
+
+
+def _went_on(reading: MirrorReading, head: Had, objects: Sequence[Opened]) -> bool:
+    numbers = (one.number for one in objects if one.number is not None)
+    following = ledger_key(max(numbers, default=-1) + 1)
+    return reading.had(HEAD_FILE, HEAD_LIMIT) != head or reading.had(following, ENTRY_LIMIT).data is not None
+
+
+def _report(reading: MirrorReading, auditor: Auditor, had: Had, objects: Sequence[Opened]) -> AuditReport:
+    """Everything but the ledger is read here, and judged with it."""
+    named = documents.named_by(objects)
+    policies, faults = _policies(reading, named)
+    head = open_mirror_head(had, auditor.verifier, auditor.trust, auditor.now)
+    walker = Walker(product=auditor.product, trust=auditor.trust, policies=policies, now=auditor.now)
+    derived = derive(objects, head, walker)
+    releases = _releases(reading, auditor, derived.state)
+    pointers = _pointers(reading, derived.state)
+    findings = (
+        *derived.findings,
+        *check_seen(auditor.seen, head, derived.digests),
+        *faults,
+        *_evidence(reading, named),
+        *(finding for one in releases.values() for finding in one.findings),
+        *_verified(reading, auditor, derived.state),
+        *_pointer_findings(auditor, derived.state, releases, pointers),
+        *_keys(auditor, objects, derived, policies),
+        *_unlisted(reading),
+    )
+    counts = Counts(
+        entries=len(derived.digests),
+        decisions=derived.decisions,
+        policies=len(named.policies),
+        evidence=len(named.evidence),
+        releases=len(releases),
+        pointers=sum(not one.absent for one in pointers.values()),
+    )
+    return AuditReport(
+        product=auditor.product,
+        at=auditor.now,
+        last=None if derived.state is None else derived.state.digest,
+        counts=counts,
+        findings=findings,
+        seen=to_remember(head, derived.digests, findings),
+    )
+
+
+def _policies(reading: MirrorReading, named: Named) -> tuple[dict[Digest, Policy], list[Finding]]:
+    judged = {
+        digest: judge(digest, reading.had(documents.policy_place(digest), POLICY_LIMIT), namer)
+        for judge, digests in (
+            (documents.judge_policy, named.policies),
+            (documents.judge_proposal, named.proposed),
+        )
+        for digest, namer in digests.items()
+    }
+    policies = {digest: one for digest, one in judged.items() if isinstance(one, Policy)}
+    return policies, [one for one in judged.values() if isinstance(one, Finding)]
+
+
+def _evidence(reading: MirrorReading, named: Named) -> Iterator[Finding]:
+    for digest, namer in named.evidence.items():
+        found, problem = reading.digest(documents.evidence_place(digest), DOCUMENT_LIMIT)
+        finding = documents.judge_evidence(digest, found, problem, namer)
+        if finding is not None:
+            yield finding
+
+
+def _releases(reading: MirrorReading, auditor: Auditor, state: State | None) -> dict[Version, JudgedRelease]:
+    entries = {} if state is None else state.releases
+    return {
+        version: documents.judge_release(
+            entry, reading.had(document_key(version), MAX_DOCUMENT), auditor.product, auditor.naming
+        )
+        for version, entry in entries.items()
+    }
+
+
+def _verified(reading: MirrorReading, auditor: Auditor, state: State | None) -> Iterator[Finding]:
+    if auditor.release_check is not None and state is not None:
+        for version in state.releases:
+            yield from auditor.release_check(reading.source, version, state)
+
+
+def _pointers(reading: MirrorReading, state: State | None) -> dict[Place, Had]:
+    if state is None:
+        return {}
+    places = all_places(state, reading.listed("") or ())
+    return {place: reading.had(place.key, POINTER_LIMIT) for place in places}
+
+
+def _pointer_findings(
+    auditor: Auditor,
+    state: State | None,
+    releases: Mapping[Version, JudgedRelease],
+    pointers: Mapping[Place, Had],
+) -> Iterable[Finding]:
+    if state is None:
+        return ()
+    versions = {
+        (version, board): digest
+        for version, one in releases.items()
+        for board, digest in one.versions.items()
+    }
+    judge = PointerAudit(state=state, versions=versions, naming=auditor.naming, now=auditor.now)
+    return pointer_findings(pointers, judge)
+
+
+def _keys(
+    auditor: Auditor, objects: Sequence[Opened], derived: Derived, policies: Mapping[Digest, Policy]
+) -> Iterator[Finding]:
+    state = derived.state
+    policy = None if state is None else policies.get(state.policy)
+    return key_findings(objects, auditor.certificates, state, policy, auditor.now)
+
+
+def _unlisted(reading: MirrorReading) -> Iterator[Finding]:
+    if reading.unlisted:
+        yield Finding(
+            code=Code.NOT_LISTED,
+            where="the mirror",
+            expected="a list of its keys",
+            found="none: nothing that nobody names could be looked for",
+            hint="audit the store itself (a directory, s3://), too",
+        )
