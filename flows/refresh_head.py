@@ -1,4 +1,4 @@
-"""Flow: the mirror's head is signed anew before it gets old."""
+"""Flow: the mirror's head is signed anew before readers stop believing it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ from release.wiring import open_yard
 
 @flow(name="refresh-head", log_prints=False)
 def refresh_head(settings: str) -> str:
-    """Sign the head if it says too little or half of its life is over; else it does nothing.
+    """Sign the head as of the ledger's last entry, unless it says that already and is young enough.
+
+    It decides nothing and moves nothing: the head tells what the ledger says. When it is not run for as
+    long as the policy's ``head_valid_for``, readers refuse the mirror as frozen.
 
     Args:
-        settings: path of ``humpyard.toml`` on the worker.
+        settings: path of ``humpyard.toml`` on the worker, which must be able to use the pipeline's key.
+
+    Returns:
+        As of which entry, and until when it is to be believed.
     """
     with open_yard(Path(settings)) as yard:
         return run_as_tasks(head_job(yard))[-1]

@@ -21,6 +21,8 @@ import requests
 
 START_LIMIT = 180.0
 """Seconds. A new database takes 11 to 26 s on busy machines."""
+BUSY_TRIES = 30
+"""With SQLite the server answers 503 when others write; Prefect's own clients try again, too."""
 
 
 @dataclass(slots=True)
@@ -75,7 +77,11 @@ class PrefectServer:
             client = str(uuid4())
             token = session.get(f"{self.url}/api/csrf-token", params={"client": client}, timeout=30).json()
             session.headers.update({"Prefect-Csrf-Token": token["token"], "Prefect-Csrf-Client": client})
-        answer = session.request(method, f"{self.url}/api/{path}", json=body, timeout=30)
+        for _ in range(BUSY_TRIES):
+            answer = session.request(method, f"{self.url}/api/{path}", json=body, timeout=30)
+            if answer.status_code != requests.codes.service_unavailable:
+                break  # the database was not busy
+            time.sleep(1)
         answer.raise_for_status()
         return answer.json() if answer.content else {}
 

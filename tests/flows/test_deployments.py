@@ -25,6 +25,7 @@ def test_every_deployment_is_there_with_its_schedule(deployed: PrefectServer) ->
     assert wanted["nightly"]["schedules"]
     assert wanted["pages"]["schedules"]
     assert wanted["head"]["schedules"]
+    assert wanted["head"]["schedules"]
 
 
 def test_flows_are_run_by_a_worker_from_a_candidate_to_pages(
