@@ -94,8 +94,8 @@ def baseline_versions(state: State, version: Version, way: Way) -> tuple[Version
 def evidence_job(yard: Yard, version: Version, ways: Sequence[Way], wanted: Iterable[str]) -> Job:
     """The step that finds out about a release what its ways take.
 
-    ``wanted`` are names of ``FOUND_HERE``; others are for others to find, and left out. Raises what
-    reading the mirror raises; a check that has not passed is recorded, and no error.
+    ``wanted`` are names of ``FOUND_HERE``; others are for others to find, and left out. A check that has
+    not passed is recorded, and no error; one that cannot be made raises NotVerifiedError.
     """
     chosen = frozenset(wanted)
     return (
@@ -174,11 +174,14 @@ def read_document(yard: Yard, digest: Digest) -> dict[str, Json]:
 
 def _find(yard: Yard, version: Version, ways: Sequence[Way], wanted: frozenset[str], report: Report) -> str:
     state, now = yard.ledger.state(), yard.clock()
-    release, _ = registered_release(yard.store, state, version)
     digest = state.releases[version].release
     before = state.evidence.get(digest, {})
-    for one in _findings(yard, state, release, ways, wanted, report=report):
-        record(yard, digest, one, now)
+    try:
+        release, _ = registered_release(yard.store, state, version)
+        for one in _findings(yard, state, release, ways, wanted, report=report):
+            record(yard, digest, one, now)
+    except InputError as error:  # what cannot be looked at is not verified, and stops no other release
+        raise NotVerifiedError(f"evidence of {version}: {error.message}", hint=error.hint) from error
     after = yard.ledger.state().evidence.get(digest, {})
     told = [f"{key}: {found.detail}" for key, found in after.items() if before.get(key) != found]
     return "; ".join(told) or "nothing new"

@@ -182,6 +182,20 @@ def test_a_fix_that_the_notes_leave_out_is_found(evidence_yard: SmallYard) -> No
     assert known(evidence_yard, names.NOTES_COMPLETE).passed
 
 
+def test_what_cannot_be_looked_at_is_refused_and_nothing_is_recorded(
+    evidence_yard: SmallYard, terminal: Terminal
+) -> None:
+    yard, before = evidence_yard, length(evidence_yard)
+    find = ["evidence", "find", str(NEW)]
+    fragment = yard.root / "changelog" / "security" / "2026-09-01-broken.md"
+    fragment.write_text("no list item\n")
+    terminal.fails(REFUSED, f"evidence of {NEW}", "2026-09-01-broken.md:1", by=lambda: yard.humpyard(*find))
+    fragment.unlink()
+    (yard.mirror / "releases" / str(NEW) / "release.json").unlink()
+    terminal.fails(REFUSED, f"evidence of {NEW}", "release.json", by=lambda: yard.humpyard(*find))
+    assert length(yard) == before
+
+
 def test_evidence_that_somebody_altered_on_the_mirror_is_not_believed(
     evidence_yard: SmallYard, terminal: Terminal
 ) -> None:
