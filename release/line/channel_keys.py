@@ -87,5 +87,5 @@ class KeyTable:
             if not knows(name):
                 raise InputError(
                     f"channels.{name}: the ledger has no such channel",
-                    hint="humpyard ledger show lists the channels; correct the name in the settings",
+                    hint="the channels are those of the policy in force; correct the name in the settings",
                 )
