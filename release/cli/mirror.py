@@ -100,7 +100,7 @@ def verify(
         typer.Option(
             metavar="SECONDS",
             min=1,
-            help=f"How long a web server may stay below {_PACE.rate / 1000:g} kB/s, in all, for one file.",
+            help=f"How long a web server may stay below {_PACE.rate / 1000:g} kB/s before it is left alone.",
         ),
     ] = _PACE.patience,
     as_json: AsJson = False,

@@ -15,7 +15,7 @@ from urllib3.util.retry import Retry
 from release.digests import Digest
 from release.errors import InputError, UnavailableError
 from release.mirror.keys import check_key, check_prefix
-from release.mirror.pace import READ_TIMEOUT, Exchange, Pace, PacedAdapter, paced_by
+from release.mirror.pace import READ_TIMEOUT, Exchange, Pace, PacedAdapter, Patience, paced_by
 from release.mirror.store import (
     DEFAULT_READ_LIMIT,
     POINTER_LIMIT,
@@ -40,7 +40,8 @@ class HttpReader:
 
     Bytes are taken as they come, never unpacked: some servers call ``.gz`` files a content encoding.
     Nothing is trusted; whoever reads compares digests. Proxies are taken from the environment. A server
-    that is slower than ``pace`` or sends what was not asked for is left alone.
+    that is slower than ``pace``, counted over all that is read here, or sends what was not asked for, is
+    left alone. Not for several threads.
     """
 
     def __init__(
@@ -60,8 +61,7 @@ class HttpReader:
             raise InputError(f"mirror URL {base_url!r}: expected http(s)://HOST/PATH")
         self._base = base_url.rstrip("/") + "/"
         self._max_size = max_size
-        self._pace = pace
-        self._clock = clock
+        self._patience = Patience(pace, clock)
         self._session = requests.Session()
         again = Retry(
             total=retries,
@@ -121,7 +121,7 @@ class HttpReader:
         return Pointer(data=data, tag=Digest.sha256(data).hex)
 
     def _exchange(self, key: str) -> Exchange:
-        return Exchange(where=self._base + key, pace=self._pace, clock=self._clock)
+        return Exchange(where=self._base + key, patience=self._patience)
 
     def _request(self, method: str, key: str, exchange: Exchange) -> requests.Response:
         url = self._base + check_key(key)

@@ -1,9 +1,12 @@
 """How long, and how much, one is willing to read from a server that may be slow on purpose.
 
 A timeout per read is no bound: one byte every ten seconds never reaches it, in a body, between the
-header lines, or in the answer to a redirect. So every byte that comes from a socket is counted here,
-below HTTP: an exchange is over when it has taken longer than its patience plus what its bytes are worth
-at the least rate, or when it has sent more than anybody asked for.
+header lines, in the answer to a redirect, or spread over a thousand small files. So every byte that comes
+from a socket is counted here, below HTTP, and so is every second that was waited for one.
+
+Patience is a bucket that waiting empties and bytes fill again, at the least rate. Whatever a server does,
+n bytes in m objects take at most ``patience + n / rate + m`` seconds, and a server that was fast cannot
+be slow for longer than one that never was.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.client import HTTPResponse
 from typing import Any
 
@@ -30,6 +33,8 @@ _OVERHEAD = 1 << 20
 """Bytes of headers, redirects and refusals that an exchange may have beside the object itself."""
 _FRAMING = 2
 """How many bytes on the wire one byte of an object may cost: chunked transfer adds lines of its own."""
+_PER_OBJECT = 1.0
+"""Seconds that asking for an object may take, however small it is: the way there and back."""
 
 
 class TooSlowError(UnavailableError):
@@ -38,11 +43,7 @@ class TooSlowError(UnavailableError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """What is fast enough: after n bytes, at most ``patience + n / rate`` seconds have gone by.
-
-    ``patience`` is in seconds and counts once for an object, redirects and further tries included;
-    ``rate`` in bytes per second.
-    """
+    """What is fast enough. ``patience`` is in seconds, ``rate`` in bytes per second."""
 
     patience: float = 60.0
     rate: float = 10_000.0
@@ -52,19 +53,69 @@ class Pace:
             raise ValueError(f"{self}: a pace needs more than nothing")
 
 
+class Patience:
+    """What is left of it, for all that one reader asks of one server. Not for several threads."""
+
+    def __init__(self, pace: Pace, clock: Callable[[], float]) -> None:
+        """``clock`` gives seconds that never go back."""
+        self._pace = pace
+        self._clock = clock
+        self._left = pace.patience
+        self._since: float | None = None
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """The block waits for the server. Inside another such block it is part of that."""
+        if self._since is not None:
+            yield
+            return
+        self._since = self._clock()
+        try:
+            yield
+        finally:
+            self._settle()
+            self._since = None
+
+    def left(self, where: str) -> float:
+        """Seconds left. Raises TooSlowError, naming ``where``, when there are none."""
+        self._settle()
+        if self._left <= 0:
+            raise TooSlowError(
+                f"{where}: the server sends less than {self._pace.rate:g} bytes/s, for longer than"
+                f" {self._pace.patience:g} s",
+                hint="try another mirror, or be more patient with this one",
+            )
+        return self._left
+
+    def object_asked(self) -> None:
+        """One object more is being asked for."""
+        self._fill(_PER_OBJECT)
+
+    def bytes_came(self, count: int) -> None:
+        """So many bytes came from the socket."""
+        self._fill(count / self._pace.rate)
+
+    def _fill(self, seconds: float) -> None:
+        self._left = min(self._pace.patience, self._left + seconds)
+
+    def _settle(self) -> None:
+        if self._since is not None:
+            now = self._clock()
+            self._left -= now - self._since
+            self._since = now
+
+
 @dataclass(slots=True, kw_only=True)
 class Exchange:
-    """One object being asked for. ``clock`` gives seconds that never go back."""
+    """One object being asked for, redirects and further tries included."""
 
     where: str
-    pace: Pace
-    clock: Callable[[], float]
-    begun: float = field(init=False)
+    patience: Patience
     _received: int = 0
     _allowed: int = _OVERHEAD
 
     def __post_init__(self) -> None:
-        self.begun = self.clock()
+        self.patience.object_asked()
 
     def expect(self, count: int) -> None:
         """The reader asks for ``count`` bytes more of the object."""
@@ -72,23 +123,12 @@ class Exchange:
 
     def took(self, count: int) -> None:
         """``count`` bytes came from the socket. Raises ObjectTooLargeError when nobody asked for them."""
+        self.patience.bytes_came(count)
         self._received += count
         if self._received > self._allowed:
             raise ObjectTooLargeError(
                 f"{self.where}: the server sent {self._received} bytes, and would not end"
             )
-
-    def left(self) -> float:
-        """Seconds left before more bytes must have come. Raises TooSlowError when there are none."""
-        spent = self.clock() - self.begun
-        left = self.pace.patience + self._received / self.pace.rate - spent
-        if left <= 0:
-            raise TooSlowError(
-                f"{self.where}: {self._received} bytes in {spent:.0f} s, slower than {self.pace.rate:g}"
-                f" bytes/s for longer than {self.pace.patience:g} s",
-                hint="try another mirror, or say that this one may be slower",
-            )
-        return left
 
 
 _current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
@@ -99,7 +139,8 @@ def paced_by(exchange: Exchange) -> Iterator[None]:
     """Let every answer that begins in here, whatever redirect or further try it is of, count for it."""
     token = _current.set(exchange)
     try:
-        yield
+        with exchange.patience.waiting():
+            yield
     finally:
         _current.reset(token)
 
@@ -162,13 +203,15 @@ class _PacedRaw(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]  # io passes a memoryview
-        self._socket.settimeout(min(READ_TIMEOUT, self._exchange.left()))
-        try:
-            count: int | None = self._raw.readinto(buffer)
-        except TimeoutError:
-            self._exchange.left()  # says so when it was our patience that ended
-            raise
-        self._exchange.took(count or 0)
+        exchange, patience = self._exchange, self._exchange.patience
+        with patience.waiting():
+            self._socket.settimeout(min(READ_TIMEOUT, patience.left(exchange.where)))
+            try:
+                count: int | None = self._raw.readinto(buffer)
+            except TimeoutError:
+                patience.left(exchange.where)  # says so when it was our patience that ended
+                raise
+        exchange.took(count or 0)
         return count
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from release.errors import NotVerifiedError
+from release.ledger.entries import CLOCK_SKEW
 from release.ledger.fields import format_time
 from release.ledger.state import Head, State
 from release.promotion.policy import Policy
@@ -104,10 +105,12 @@ def next_head(present: MirrorHead | None, wanted: MirrorHead) -> MirrorHead:
             f" {present.ledger.sequence}, the ledger ends at {wanted.ledger.sequence}",
             hint="the store lost entries, or was put back to an older time: find them before anything else",
         )
+    believed = present.issued <= wanted.issued + CLOCK_SKEW
     same = replace(wanted, issued=present.issued, expires=present.expires) == present
-    if same and _has_half_its_life(present, wanted.issued):
+    if same and believed and _has_half_its_life(present, wanted.issued):
         return present
-    issued = max(wanted.issued, present.issued)  # a clock that was wrong once
+    # One from further in the future, by a clock that was wrong, nobody believes: nobody remembers it.
+    issued = max(wanted.issued, present.issued) if believed else wanted.issued
     return replace(wanted, issued=issued, expires=issued + (wanted.expires - wanted.issued))
 
 

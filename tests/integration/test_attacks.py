@@ -436,4 +436,4 @@ def test_slow_data(mirror: HostileMirror, capsys: pytest.CaptureFixture[str], ke
     """Twenty bytes a second reach no timeout of a single read, and are left alone after our patience."""
     mirror.talks[key] = dripping
     assert mirror.verify("--patience=1") == 3
-    assert "slower than 10000 bytes/s for longer than 1 s" in refused(capsys)
+    assert "the server sends less than 10000 bytes/s, for longer than 1 s" in refused(capsys)

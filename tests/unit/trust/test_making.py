@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 
 from release.errors import NotVerifiedError
+from release.ledger.entries import CLOCK_SKEW
 from release.ledger.state import frozen
 from release.ledger.statements import StopAction
 from release.trust.head import ChannelStatus, LedgerPosition
 from release.trust.making import differences, head_of, next_head
-from tests.unit.ledger.fakes import HOUR, digest_of
+from tests.unit.ledger.fakes import digest_of
 from tests.unit.promotion.scene import POLICY_TEXT
 from tests.unit.trust.mirrors import SignedScene, later
 
@@ -109,14 +110,19 @@ def test_a_head_never_goes_back_in_the_ledger(scene: SignedScene) -> None:
         next_head(scene.head(), older)
 
 
-def test_a_head_never_goes_back_in_time(scene: SignedScene) -> None:
-    """After a clock that was an hour ahead, heads keep its time until that has come."""
-    ahead = later(scene.head(), HOUR)
+def test_a_head_never_goes_back_in_time_that_readers_may_remember(scene: SignedScene) -> None:
+    """Of two pipelines one's clock is some minutes ahead: heads keep its time until that has come."""
+    ahead = later(scene.head(), CLOCK_SKEW)
     scene.stop(StopAction.FREEZE, channel="beta")
-    signed = next_head(ahead, scene.head())
+    signed = next_head(ahead, later(scene.head(), ahead.issued - CLOCK_SKEW - scene.now))
     assert signed.issued == ahead.issued
     assert signed.expires - signed.issued == scene.policy.signing.head_valid_for
     assert signed.channels["beta"].frozen
+
+
+def test_a_head_from_the_future_is_replaced_at_once(scene: SignedScene) -> None:
+    """A clock was wrong by a year. No reader believed it, so none remembers its time."""
+    assert next_head(later(scene.head(), timedelta(days=365)), scene.head()) == scene.head()
 
 
 def test_differences_are_told_field_by_field(scene: SignedScene) -> None:
