@@ -97,6 +97,7 @@ class Scene:
                 pipeline_keys=(PIPELINE.fingerprint,),
                 policy=self.policy.digest,
                 channels=tuple(channel.name for channel in self.policy.channels),
+                streams=self.policy.streams,
             ),
             now=self.now,
         )
