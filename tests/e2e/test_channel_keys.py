@@ -177,7 +177,5 @@ def test_file_keys_that_are_allowed_for_production_sign(small_yard: SmallYard) -
 def test_rules_for_a_channel_that_is_not_there_are_a_mistake(
     small_yard: SmallYard, terminal: Terminal
 ) -> None:
-    configure(small_yard, "[channels.stabel]\nproduction = true\nallow_file_keys = true")
-    terminal.fails(
-        1, "channels.stabel: the ledger has no such channel", by=lambda: build(small_yard, "alpha")
-    )
+    configure(small_yard, "[channels.gamma]\nproduction = true\nallow_file_keys = true")
+    terminal.fails(1, "channels.gamma: the ledger has no such channel", by=lambda: build(small_yard, "alpha"))

@@ -78,7 +78,7 @@ def test_keys_elsewhere_and_what_is_allowed_or_no_production_pass() -> None:
 
 
 def test_a_channel_that_is_not_there_is_a_mistake_in_the_settings() -> None:
-    found = table(stabel=keys("channels.stabel", production=True))
-    with pytest.raises(InputError, match=r"channels\.stabel: the ledger has no such channel"):
+    found = table(gamma=keys("channels.gamma", production=True))
+    with pytest.raises(InputError, match=r"channels\.gamma: the ledger has no such channel"):
         found.check_names({"alpha", "stable"}.__contains__)
     table(stable=keys("channels.stable")).check_names({"stable"}.__contains__)
