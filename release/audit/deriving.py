@@ -13,7 +13,7 @@ from release.audit.mirror_head import OpenedHead, check_mirror_head, compare_mir
 from release.audit.opening import Opened
 from release.audit.speaking import statement_findings
 from release.audit.walking import Folded, Walker, walk
-from release.catalog.naming import LEDGER_PREFIX
+from release.catalog.naming import LEDGER_PREFIX, ledger_key
 from release.digests import Digest
 from release.ledger.kinds import Genesis
 from release.ledger.state import State
@@ -21,13 +21,18 @@ from release.ledger.state import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derived:
-    """What came out. ``state`` is None when no entry could be believed."""
+    """What came out. ``state`` is None when no entry could be believed.
+
+    ``suspect`` is where the first entry is that is missing or says nothing here, None for none: what the
+    rest is compared with may lack what it said.
+    """
 
     state: State | None
     findings: tuple[Finding, ...]
     digests: Mapping[int, Digest]
     """Of the signed entries, by number."""
     decisions: int
+    suspect: str | None
 
 
 def derive(objects: Sequence[Opened], head: OpenedHead, walker: Walker) -> Derived:
@@ -39,17 +44,21 @@ def derive(objects: Sequence[Opened], head: OpenedHead, walker: Walker) -> Deriv
     state: State | None = None
     named: State | None = None
     place = None if head.position is None else head.position.sequence
+    suspect: str | None = None
     decisions = 0
     for folded in walk(arrangement.places, walker):
         findings += _found(folded, walker)
-        state = folded.after
+        state, suspect = folded.after, folded.breaks
         decisions += isinstance(folded.content, Decided)
         if state.sequence == place:
             named = state
-    findings += check_mirror_head(head, named, _end(objects))
+    end = _end(objects)
+    if suspect is None and (len(arrangement.places) <= end or (place is not None and place > end)):
+        suspect = ledger_key(len(arrangement.places))
+    findings += check_mirror_head(head, named, end)
     policy = None if named is None else walker.policies.get(named.policy)
     if head.head is not None and named is not None and policy is not None:
-        findings += compare_mirror_head(head.head, named, policy)
+        findings += compare_mirror_head(head.head, named, policy, suspect)
     findings += () if state is None else _stops(state)
     return Derived(
         state=state,
@@ -58,6 +67,7 @@ def derive(objects: Sequence[Opened], head: OpenedHead, walker: Walker) -> Deriv
             number: one.entry.digest for number, one in arrangement.places.items() if one.entry is not None
         },
         decisions=decisions,
+        suspect=suspect,
     )
 
 
@@ -72,8 +82,9 @@ def _found(folded: Folded, walker: Walker) -> Iterator[Finding]:
 
 
 def _end(objects: Sequence[Opened]) -> int:
-    numbers = (number for one in objects for number in (one.number, one.sequence) if number is not None)
-    return max(numbers, default=-1)
+    """The highest number of a signed entry, or of an object in its place that is none."""
+    numbers = (one.number if one.sequence is None else one.sequence for one in objects)
+    return max((number for number in numbers if number is not None), default=-1)
 
 
 def _empty() -> Finding:

@@ -15,7 +15,7 @@ from release.catalog.naming import EVIDENCE_PREFIX, POLICY_PREFIX, NamingScheme,
 from release.digests import Digest
 from release.errors import InputError
 from release.ledger.kinds import EvidenceFound, Genesis, PolicyChanged, ReleaseRegistered, RequestMade
-from release.ledger.statements import PolicySubject, request_subject
+from release.ledger.statements import PolicySubject, Subject, request_subject
 from release.promotion.policy import Policy
 from release.promotion.policy_file import read_policy
 
@@ -33,11 +33,13 @@ class Had:
 class Named:
     """Digests that signed entries name, each with the key of the first that does.
 
-    ``proposed`` are policies that somebody asked for and that were never in force.
+    ``policies`` were in force; ``proposed`` were asked for, and ``mentioned`` are taken by requests to be
+    in force, which nothing that can be believed here says.
     """
 
     policies: Mapping[Digest, str]
     proposed: Mapping[Digest, str]
+    mentioned: Mapping[Digest, str]
     evidence: Mapping[Digest, str]
 
 
@@ -45,30 +47,35 @@ def named_by(objects: Iterable[Opened]) -> Named:
     """Everything that entries name, whatever else is wrong with them."""
     policies: dict[Digest, str] = {}
     proposed: dict[Digest, str] = {}
+    mentioned: dict[Digest, str] = {}
     evidence: dict[Digest, str] = {}
     for one in objects:
         match one.content:
             case Genesis(policy=policy) | PolicyChanged(policy=policy):
                 policies.setdefault(policy, one.key)
             case RequestMade(statement=statement):
-                proposed.update(
-                    (digest, one.key) for digest in _proposed(statement) if digest not in proposed
-                )
+                subject = _subject(statement)
+                if subject is not None:
+                    mentioned.setdefault(subject.policy, one.key)
+                if isinstance(subject, PolicySubject):
+                    proposed.setdefault(subject.proposed, one.key)
             case EvidenceFound(document=Digest() as document):
                 evidence.setdefault(document, one.key)
             case _:
                 pass
-    only = {digest: key for digest, key in proposed.items() if digest not in policies}
-    return Named(policies=policies, proposed=only, evidence=evidence)
+    return Named(
+        policies=policies,
+        proposed={digest: key for digest, key in proposed.items() if digest not in policies},
+        mentioned={digest: key for digest, key in mentioned.items() if digest not in {*policies, *proposed}},
+        evidence=evidence,
+    )
 
 
-def _proposed(statement: str) -> Iterator[Digest]:
+def _subject(statement: str) -> Subject | None:
     try:
-        subject = request_subject(statement, "request")
+        return request_subject(statement, "request")
     except InputError:
-        return
-    if isinstance(subject, PolicySubject):
-        yield subject.proposed
+        return None
 
 
 def policy_place(digest: Digest) -> str:

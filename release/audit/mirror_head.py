@@ -109,12 +109,18 @@ def check_mirror_head(opened: OpenedHead, named: State | None, end: int) -> Iter
         )
 
 
-def compare_mirror_head(head: MirrorHead, named: State, policy: Policy) -> Iterator[Finding]:
-    """Where the head does not say what the ledger says at the entry that it names."""
+def compare_mirror_head(
+    head: MirrorHead, named: State, policy: Policy, suspect: str | None
+) -> Iterator[Finding]:
+    """Where the head does not say what the ledger says at the entry that it names.
+
+    ``suspect`` is the first break in the ledger, None for none.
+    """
+    hint = None if suspect is None else f"may follow from the break at {suspect}"
     if head.ledger.digest != named.digest:
         return  # told as a fork, or an altered entry; it speaks of another ledger
     for difference in differences(head, head_of(named, policy, head.issued)):
-        yield _finding(Code.HEAD_DIFFERS, "what the ledger says", difference)
+        yield _finding(Code.HEAD_DIFFERS, "what the ledger says", difference, hint=hint)
 
 
 def check_seen(seen: Seen | None, opened: OpenedHead, digests: Mapping[int, Digest]) -> Iterator[Finding]:

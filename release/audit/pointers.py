@@ -40,13 +40,18 @@ class PointerAudit:
     """What pointers are judged by.
 
     ``versions`` are the digests of the version files of releases, by version and board, as far as their
-    ``release.json`` could be believed.
+    ``release.json`` could be believed. ``suspect`` is the first break in the ledger, None for none.
     """
 
     state: State
     versions: Mapping[tuple[Version, Board], Digest]
     naming: NamingScheme
     now: datetime
+    suspect: str | None = None
+
+    def hint(self, otherwise: str) -> str:
+        """What to think of first: a channel may have moved in an entry that cannot be believed."""
+        return otherwise if self.suspect is None else f"may follow from the break at {self.suspect}"
 
 
 def places_known(state: State) -> tuple[Place, ...]:
@@ -87,7 +92,7 @@ def _judged(place: Place, had: Had, audit: PointerAudit) -> Finding | None:
     if had.absent:
         return _late(place, heads[-1], "none", audit)
     if had.data is None:
-        return _forged(place, f"{heads[-1].version}", had.problem)
+        return _forged(place, f"{heads[-1].version}", had.problem, audit)
     return _compared(place, had.data, heads, audit)
 
 
@@ -96,12 +101,14 @@ def _compared(place: Place, text: bytes, heads: Sequence[Head], audit: PointerAu
     try:
         version = pointer_version(text, audit.naming.version_field, place.key)
     except InputError as error:
-        return _forged(place, f"{now.version}", without(error.message, place.key))
+        return _forged(place, f"{now.version}", without(error.message, place.key), audit)
     if version == now.version:
         return _altered(place, text, audit.versions.get((version, place.board)))
     if any(head.version == version for head in heads):
         return _late(place, now, f"{version}, where it was before", audit)
-    return _forged(place, f"{now.version}, or where the channel was before", _told(version, audit.state))
+    return _forged(
+        place, f"{now.version}, or where the channel was before", _told(version, audit.state), audit
+    )
 
 
 def _altered(place: Place, text: bytes, recorded: Digest | None) -> Finding | None:
@@ -131,18 +138,18 @@ def _undecided(place: Place, audit: PointerAudit) -> Finding:
             where=place.key,
             expected=f"pointers of the channels that the ledger knows: {known}",
             found=f"one of {place.channel!r}",
-            hint="somebody made it by hand",
+            hint=audit.hint("somebody made it by hand"),
         )
-    return _forged(place, "none: no decision put the channel anywhere for this board", "a pointer")
+    return _forged(place, "none: no decision put the channel anywhere for this board", "a pointer", audit)
 
 
-def _forged(place: Place, expected: str, found: str) -> Finding:
+def _forged(place: Place, expected: str, found: str, audit: PointerAudit) -> Finding:
     return Finding(
         code=Code.POINTER_FORGED,
         where=place.key,
         expected=expected,
         found=found,
-        hint="somebody changed it by hand: find out who, and put it back",
+        hint=audit.hint("somebody changed it by hand: find out who, and put it back"),
     )
 
 
@@ -161,7 +168,7 @@ def _late(place: Place, head: Head, found: str, audit: PointerAudit) -> Finding:
         where=place.key,
         expected=f"{head.version}, since {format_time(head.since)}",
         found=found,
-        hint="any promotion run brings it up; if it goes back again, somebody holds it back",
+        hint=audit.hint("any promotion run brings it up; if it goes back again, somebody holds it back"),
     )
 
 

@@ -25,6 +25,17 @@ class Counts:
     releases: int = 0
     pointers: int = 0
 
+    def __str__(self) -> str:
+        words = (
+            (self.entries, "entry", "entries"),
+            (self.decisions, "decision asked again", "decisions asked again"),
+            (self.policies, "policy", "policies"),
+            (self.evidence, "document of evidence", "documents of evidence"),
+            (self.releases, "release", "releases"),
+            (self.pointers, "pointer", "pointers"),
+        )
+        return ", ".join(f"{count} {one if count == 1 else more}" for count, one, more in words)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
@@ -54,12 +65,7 @@ class AuditReport:
     def summary(self) -> str:
         """One line."""
         found = ", ".join(_counted(len(self.of(severity)), severity) for severity in Severity)
-        counts = self.counts
-        return (
-            f"{counts.entries} entries, {counts.decisions} decisions asked again, {counts.policies} policies,"
-            f" {counts.evidence} documents of evidence, {counts.releases} releases,"
-            f" {counts.pointers} pointers: {found}"
-        )
+        return f"{self.counts}: {found}"
 
     def as_json(self) -> dict[str, Json]:
         """For scripts. Times are RFC 3339 UTC, digests ``sha256:<hex>``."""

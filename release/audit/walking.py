@@ -53,6 +53,11 @@ class Folded:
     findings: tuple[Finding, ...] = ()
 
     @property
+    def breaks(self) -> str | None:
+        """The first break up to and with this entry."""
+        return self.suspect or (self.key if self.content is None or self.refused else None)
+
+    @property
     def hint(self) -> str | None:
         """What to think of first."""
         return None if self.suspect is None else f"may follow from the break at {self.suspect}"
@@ -74,9 +79,7 @@ def walk(places: Mapping[int, Opened], walker: Walker) -> Iterator[Folded]:
             folded = _begin(places, one, one.entry, walker)
         else:
             folded = _go_on(state, one, one.entry, walker, suspect)
-        state = folded.after
-        if folded.content is None or folded.refused:
-            suspect = suspect or folded.key
+        state, suspect = folded.after, folded.breaks
         yield folded
 
 

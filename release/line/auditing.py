@@ -135,7 +135,7 @@ def _report(reading: MirrorReading, auditor: Auditor, had: Had, objects: Sequenc
         *_evidence(reading, named),
         *(finding for one in releases.values() for finding in one.findings),
         *_verified(reading, auditor, derived.state),
-        *_pointer_findings(auditor, derived.state, releases, pointers),
+        *_pointer_findings(auditor, derived, releases, pointers),
         *_keys(auditor, objects, derived, policies),
         *_unlisted(reading),
     )
@@ -158,16 +158,20 @@ def _report(reading: MirrorReading, auditor: Auditor, had: Had, objects: Sequenc
 
 
 def _policies(reading: MirrorReading, named: Named) -> tuple[dict[Digest, Policy], list[Finding]]:
+    """Those that can be read, and what is wrong with the others."""
+    kinds = (
+        (documents.judge_policy, named.policies),
+        (documents.judge_proposal, named.proposed),
+        (documents.judge_policy, named.mentioned),
+    )
     judged = {
         digest: judge(digest, reading.had(documents.policy_place(digest), POLICY_LIMIT), namer)
-        for judge, digests in (
-            (documents.judge_policy, named.policies),
-            (documents.judge_proposal, named.proposed),
-        )
+        for judge, digests in kinds
         for digest, namer in digests.items()
     }
     policies = {digest: one for digest, one in judged.items() if isinstance(one, Policy)}
-    return policies, [one for one in judged.values() if isinstance(one, Finding)]
+    faults = (one for digest, one in judged.items() if digest not in named.mentioned)
+    return policies, [one for one in faults if isinstance(one, Finding)]
 
 
 def _evidence(reading: MirrorReading, named: Named) -> Iterator[Finding]:
@@ -203,10 +207,11 @@ def _pointers(reading: MirrorReading, state: State | None) -> dict[Place, Had]:
 
 def _pointer_findings(
     auditor: Auditor,
-    state: State | None,
+    derived: Derived,
     releases: Mapping[Version, JudgedRelease],
     pointers: Mapping[Place, Had],
 ) -> Iterable[Finding]:
+    state = derived.state
     if state is None:
         return ()
     versions = {
@@ -214,7 +219,9 @@ def _pointer_findings(
         for version, one in releases.items()
         for board, digest in one.versions.items()
     }
-    judge = PointerAudit(state=state, versions=versions, naming=auditor.naming, now=auditor.now)
+    judge = PointerAudit(
+        state=state, versions=versions, naming=auditor.naming, now=auditor.now, suspect=derived.suspect
+    )
     return pointer_findings(pointers, judge)
 
 
