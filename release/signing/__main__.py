@@ -19,6 +19,7 @@ from release.signing import open_signer
 from release.signing.ceremony import SigningOrder, hold_ceremony, open_bundle
 from release.signing.ceremony_bundle import summary
 from release.signing.secret_sources import ask
+from release.signing.trial import try_key
 
 EXIT_INTERRUPTED = 130
 
@@ -87,7 +88,7 @@ def _sign(options: argparse.Namespace) -> int:
 
 
 def _public(options: argparse.Namespace) -> int:
-    key = open_signer(options.key, ask).key
+    key = try_key(open_signer(options.key, ask))
     with replacing(options.out) as target:
         target.write(key.pem)
     AtTerminal().show([f"{options.out}: RSA-{key.size * 8}, {key.fingerprint}"])
