@@ -6,6 +6,7 @@ pass for a line of ours; what would act on the terminal is taken out of it.
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated
@@ -17,9 +18,12 @@ from release.cli.acting import find_digest
 from release.cli.evidence import show_known
 from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile
 from release.cli.output import emit, printable, say, table
+from release.digests import Digest
+from release.errors import RefusedError
 from release.line.comparison import BoardComparison
 from release.line.dossier import Compared, Dossier, ReleaseDossier, dossier_of
 from release.line.findings import package_rows
+from release.line.yard import Yard
 from release.promotion import evidence_names as names
 from release.promotion.case import Case
 from release.promotion.request import PromotionRequest
@@ -48,6 +52,17 @@ def dossier(
         emit(found.as_json())
     else:
         show_dossier(found, full=full)
+
+
+def review(yard: Yard, request: Digest, *, agreed: bool) -> None:
+    """Show the dossier of a request that is about to be signed off; at a terminal, ask whether to go on.
+
+    ``agreed`` leaves the question out. Raises RefusedError when the answer is no, and whatever reading
+    the dossier raises: what cannot be seen is not signed.
+    """
+    show_dossier(dossier_of(yard, request))
+    if not agreed and sys.stdin.isatty() and not typer.confirm("\nSign this?"):
+        raise RefusedError("not signed")
 
 
 def show_dossier(found: Dossier, *, full: bool = False) -> None:

@@ -10,7 +10,7 @@ import typer
 from release.atomic import replacing
 from release.canonical import Json
 from release.cli.acting import acting, find_digest
-from release.cli.dossier import dossier
+from release.cli.dossier import dossier, review
 from release.cli.options import (
     DEFAULT_SETTINGS,
     As,
@@ -93,15 +93,19 @@ def sign_off(
     secret_key: SecretKeys = [],
     settings: SettingsFile = DEFAULT_SETTINGS,
     as_json: AsJson = False,
+    yes: Annotated[bool, typer.Option("--yes", help="At a terminal, do not ask before signing.")] = False,
 ) -> None:
     """Say go or no-go to a request, signed with your own key on your own machine.
 
-    It counts for this request only, until it expires. A no-go stands until you take it back or say go,
-    or enough others overrule it.
+    Before a yes is signed, the dossier is shown (see `promote dossier`); a no needs none. It counts for
+    this request only, until it expires. A no-go stands until you take it back or say go, or enough others
+    overrule it.
     """
     verdict = _verdict(go, withdraw=withdraw, overrule=overrule)
     with acting(settings, person_of(fingerprint, gnupg_home, secret_key)) as (yard, author):
         digest = find_digest("request", yard.ledger.state().requests, request)
+        if verdict in {Verdict.GO, Verdict.OVERRULE} and not as_json:
+            review(yard, digest, agreed=yes)
         signed = say_to(yard, author, digest, verdict, role=role, reason=reason)
         if out is not None:
             with storage_errors(out), replacing(out) as target:

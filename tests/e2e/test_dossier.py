@@ -199,3 +199,26 @@ def test_a_change_of_the_policy_is_shown_as_a_difference(
 
 def test_a_request_that_is_not_there_is_refused(evidence_yard: SmallYard, terminal: Terminal) -> None:
     terminal.fails(REFUSED, "0 fit", by=lambda: evidence_yard.humpyard("promote", "dossier", "abcd"))
+
+
+def test_whoever_says_go_is_shown_the_dossier_first_and_whoever_says_no_need_not_read_it(
+    asked: tuple[SmallYard, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    yard, request = asked
+    capsys.readouterr()
+    assert (
+        yard.humpyard("promote", "sign-off", request, "--no-go", "--reason", "no", *yard.secret("grace")) == 0
+    )
+    assert "== The point of no return" not in capsys.readouterr().out
+    assert yard.humpyard("promote", "sign-off", request, "--go", *yard.secret("grace")) == 0
+    page = capsys.readouterr().out
+    assert page.index("== The point of no return") < page.rindex(f"request {request[7:19]}: beta to {NEW}")
+
+
+def test_nobody_says_go_to_what_cannot_be_shown(asked: tuple[SmallYard, str], terminal: Terminal) -> None:
+    yard, request = asked
+    document = yard.mirror / "releases" / str(NEW) / "release.json"
+    document.chmod(0o644)
+    document.write_bytes(document.read_bytes().replace(b"Docker", b"Docket"))
+    go = ["promote", "sign-off", request, "--go", *yard.secret("grace")]
+    terminal.fails(REFUSED, "release.json", "as registered", by=lambda: yard.humpyard(*go))
