@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,7 @@ from release.wiring import open_yard
 from tests.e2e.refusal import REFUSED, Terminal
 from tests.small_yard import NEW, OLD, SmallYard
 
+COMMAND = "from release.cli.main import main; main()"
 REASON = "two weeks in alpha\n== The gate\nrule  met  all of it"
 
 
@@ -222,3 +227,35 @@ def test_nobody_says_go_to_what_cannot_be_shown(asked: tuple[SmallYard, str], te
     document.write_bytes(document.read_bytes().replace(b"Docker", b"Docket"))
     go = ["promote", "sign-off", request, "--go", *yard.secret("grace")]
     terminal.fails(REFUSED, "release.json", "as registered", by=lambda: yard.humpyard(*go))
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "signed"), [(b"n\n", REFUSED, 0), (b"\n", REFUSED, 0), (b"y\n", 0, 1)]
+)
+def test_at_a_terminal_nothing_is_signed_without_a_yes(
+    asked: tuple[SmallYard, str], answer: bytes, code: int, signed: int
+) -> None:
+    yard, request = asked
+    entries = len(list((yard.mirror / "ledger").glob("*.json")))
+    options = [
+        "promote",
+        "sign-off",
+        request,
+        "--go",
+        "--settings",
+        str(yard.settings),
+        *yard.secret("grace"),
+    ]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(sys.executable, [sys.executable, "-c", COMMAND, *options])  # noqa: S606  # no shell
+    page = b""
+    with contextlib.suppress(OSError):  # the terminal ends with its program
+        while data := os.read(terminal, 65536):
+            page += data
+            if page.endswith(b"Sign this? [y/N]: "):
+                os.write(terminal, answer)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == code, page.decode()
+    os.close(terminal)
+    assert b"== The point of no return" in page.partition(b"Sign this?")[0]
+    assert len(list((yard.mirror / "ledger").glob("*.json"))) == entries + signed
