@@ -154,6 +154,11 @@ class Ledger:
         self._trust = trust
         self._known: Chain | None = None
 
+    @property
+    def trust(self) -> Trust:
+        """Whom it is read with."""
+        return self._trust
+
     def read(self) -> Chain:
         """Read and verify the whole ledger.
 
