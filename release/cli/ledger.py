@@ -12,7 +12,9 @@ from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile
 from release.cli.output import emit, say, table, work
 from release.errors import storage_errors
 from release.ledger.fields import format_time
+from release.ledger.state import State
 from release.line.beginning import beginning_job
+from release.promotion.policy import Policy
 from release.promotion.telling import tell
 from release.settings import load_settings
 from release.wiring import open_yard
@@ -42,7 +44,7 @@ def begin(
 def log(settings: SettingsFile = DEFAULT_SETTINGS, as_json: AsJson = False) -> None:
     """Verify the whole ledger and print it: who recorded what, when, in order."""
     with open_yard(settings) as yard:
-        chain = yard.ledger.read()
+        chain, policy = yard.ledger.read(), yard.policy()
     if as_json:
         documents: list[Json] = [
             {
@@ -64,9 +66,17 @@ def log(settings: SettingsFile = DEFAULT_SETTINGS, as_json: AsJson = False) -> N
             format_time(one.entry.time),
             one.entry.kind,
             tell(one.entry),
-            one.statement_signer or one.signer,
+            _whose(one.statement_signer or one.signer, chain.state, policy),
         )
         for one in chain.entries
     ]
     table(("no.", "time (UTC)", "kind", "what", "by"), rows)
     say(f"{len(rows)} entries verified; the last is {chain.state.digest}")
+
+
+def _whose(fingerprint: str, state: State, policy: Policy) -> str:
+    """Who has a key, as the policy in force names them; people who have left are told by their key."""
+    person = policy.person(fingerprint)
+    if person is not None:
+        return person.name
+    return "the pipeline" if fingerprint in state.pipeline_keys else fingerprint

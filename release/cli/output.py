@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -25,6 +26,14 @@ stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 def printable(text: str) -> str:
     """``text`` without anything that moves a terminal's cursor or turns its letters around."""
     return "".join(one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
+_DIGEST = re.compile(r"sha256:([0-9a-f]{12})[0-9a-f]{52}\b")
+
+
+def brief(text: str) -> str:
+    """``text`` with each SHA-256 in it cut to what people compare: its first 12 digits."""
+    return _DIGEST.sub(r"\1", text)
 
 
 def say(text: str) -> None:

@@ -21,7 +21,7 @@ from release.cli.options import (
     person_of,
     version_of,
 )
-from release.cli.output import emit, say, table, work
+from release.cli.output import brief, emit, say, table, work
 from release.errors import RefusedError, storage_errors
 from release.line.promotion import run_round
 from release.line.requests import open_requests, request_status
@@ -163,7 +163,7 @@ def status(
         state, requests = yard.ledger.state(), open_requests(yard, channel)
     heads: dict[str, Json] = {
         name: str(state.heads[name].version) if name in state.heads else None
-        for name in state.channels
+        for name in dict.fromkeys((*state.channels, *state.heads))
         if channel in {None, name}
     }
     if as_json:
@@ -206,7 +206,7 @@ def run(
 def _show(one: RequestStatus) -> None:
     say(f"request {one.case.digest.hex[:12]}: {one.case.title} is {one.phase}")
     rows = [
-        (rule.name, MARK[rule.met], rule.missing or rule.detail, ", ".join(rule.who))
+        (rule.name, MARK[rule.met], brief(rule.missing or rule.detail), ", ".join(rule.who))
         for rule in one.decision.rules
     ]
     table(("rule", "", "found, or missing", "who can provide it"), rows)
