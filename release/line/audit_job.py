@@ -1,4 +1,4 @@
-"""Auditing one's own mirror, as its readers would: the yard's public keys and its store, nothing else of it."""
+"""Auditing one's own mirror as its readers would: public keys and the store, nothing else of the yard."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from release.bundle.release import Release
 from release.bundle.verify import Checks, verify_release
 from release.catalog.naming import NamingScheme, release_prefix
 from release.catalog.version import Version
-from release.errors import InputError, NotVerifiedError
+from release.errors import InputError, RefusedError
 from release.ledger.state import State
 from release.line.channel_verification import verify_copies
 from release.line.checking import verified_at
@@ -37,18 +37,22 @@ class ReleaseVerification:
         Keys are judged as they were when the ledger recorded that the release was verified: it names
         every byte since. Whether the document is the one registered is judged elsewhere.
         """
-        entry = state.releases[version]
+        try:
+            checks = self.checks(state.releases[version].built_for, verified_at(state, version))
+        except (InputError, RefusedError) as error:  # whose keys count there cannot be told
+            yield _finding(release_prefix(version), "to be verified", error.message)
+            return
         report = verify_release(
             source,
             version,
             product=self.product,
-            checks=self.checks(entry.built_for, verified_at(state, version)),
+            checks=checks,
             scratch=self.scratch,
             naming=self.naming,
         )
         for step in report.steps:
             if not step.passed:
-                yield _finding(f"{release_prefix(version)}", f"{step.number}. {step.title}", step.detail)
+                yield _finding(release_prefix(version), f"{step.number}. {step.title}", step.detail)
         if report.release is not None:
             yield from self._copies(source, report.release, state)
 
@@ -59,7 +63,7 @@ class ReleaseVerification:
         ):
             try:
                 verify_copies(source, release, channel, boards, self.naming)
-            except (NotVerifiedError, InputError) as error:
+            except (InputError, RefusedError) as error:
                 yield _finding(f"{channel}/", f"the files of {release.version} there", error.message)
 
 
