@@ -16,12 +16,11 @@ import pytest
 
 from release import canonical
 from release.catalog.naming import HEAD_FILE, ledger_key
+from release.cli.main import run
 from release.ledger.kinds import PointerMoved, RequestMade, StopOrdered
 from release.ledger.statements import StopAction, statement_digest
 from release.line.head import head_job, sign_head
 from release.line.promotion import closing_job
-from release.promotion.case import open_case
-from release.promotion.decide import decide
 from release.promotion.request import new_request
 from release.promotion.stop import StopOrder
 from release.signing.openpgp import OpenPgpHome
@@ -303,17 +302,19 @@ def forge_move(yard: SmallYard, channel: str, *, pointers_stay: bool = False) ->
 def test_key_compromise_of_the_pipeline(
     times: Times, own_yard: SmallYard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whoever has the pipeline's key alone moves beta: that verifies, but the gate, asked again, says no."""
+    """Whoever has the pipeline's key alone moves beta: that verifies, and the audit reports it."""
     forge_move(own_yard, "beta")
     with served(times.yard, own_yard.mirror, tmp_path / "forged") as mirror:
         assert mirror.verify(channel="beta") == 0
-    with open_yard(own_yard.settings) as opened:
-        state = opened.ledger.state()
-        request = state.heads["beta"].request
-        assert request is not None
-        found = decide(open_case(state, request, opened.policy(), opened.clock()))
-    assert "quorum maintainer" in {rule.name for rule in found.unmet}
-    capsys.readouterr()
+        capsys.readouterr()
+    people = [f"--people-key={own_yard.root}/keys/{name}.asc" for name in ("ada", "grace", "linus")]
+    pipeline = f"--pipeline-key={own_yard.root}/keys/pipeline.asc"
+    audit = ["audit", str(own_yard.mirror), "--product=Small OS", pipeline, *people]
+    assert run(audit) == 1
+    said = capsys.readouterr().out
+    assert "BREAK   decision-not-allowed: ledger/" in said
+    assert "not met: quorum maintainer: 0 of 2" in said
+    assert "its key may be in wrong hands" in said
 
 
 def test_key_compromise_of_one_payload_key(
