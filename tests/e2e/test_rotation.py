@@ -164,3 +164,16 @@ def test_the_command_shows_a_plan_that_strands_nobody_and_says_who_would_be_stra
     asked = [*change, "--release", str(NEWER), "--slot", new, "--slot", old]
     terminal.fails(REFUSED, f"strand machines {NEW} and above with update_engine", by=lambda: run(asked))
     terminal.fails(USAGE, "expected --release together with", by=lambda: run([*change, "--slot", new]))
+
+
+def test_a_channel_with_signers_of_its_own_has_its_own_declaration_or_none(small_yard: SmallYard) -> None:
+    declare(small_yard, NEWER)
+    keys = f'signers = ["file:secret/payload-{OLD_KEY}.pem"]\nkeys = ["keys/payload-{OLD_KEY}.pub.pem"]\n'
+    change = f'old = "keys/payload-{OLD_KEY}.pub.pem"\nnew = "keys/payload-{NEW_KEY}.pub.pem"\n'
+    with small_yard.settings.open("a") as settings:
+        settings.write(f"\n[channels.beta]\n{keys}\n[channels.stable]\n{keys}\n")
+        settings.write(f'[channels.stable.rotation]\n{change}floor = "{NEWEST}"\n')
+    with open_yard(small_yard.settings) as opened:
+        found = {name: opened.payload_for(name).rotation for name in ("alpha", "beta", "stable")}
+    floors = {name: None if one is None else one.floor for name, one in found.items()}
+    assert floors == {"alpha": NEWER, "beta": None, "stable": NEWEST}
