@@ -169,9 +169,9 @@ def test_a_kernel_does_not_go_into_a_device(bench: Bench) -> None:
     ("options", "told"),
     [
         ("--sign gopher:@key.pem", "the scheme 'gopher' is not known; available: file"),
-        ("--sign pkcs11:token=x", "not available in this version"),
+        ("--sign pkcs11:token=x", "expected module-path or module-name"),
         ("--sign @key.pem", "is not known"),
-        ("--sign file:", "found no path"),
+        ("--sign file:", "expected file:/path/to/key.pem"),
         ("--sign file:///k#x", "expected file:/path/to/key.pem"),
         ("--sign file://[", "key URI"),
         ("--sign file://elsewhere/k", "expected file:/path/to/key.pem"),
@@ -201,11 +201,11 @@ def test_a_payload_that_changes_while_it_is_verified_is_not_used(
     evil = good[:-200] + bytes(200)  # another signature
     path.write_bytes(evil)
 
-    def raced(*arguments: Any) -> object:
+    def raced(*arguments: Any, **options: Any) -> object:
         if how == "replaced":
             path.rename(bench.root / "evil")
         path.write_bytes(good)
-        return verify_payload(*arguments)
+        return verify_payload(*arguments, **options)
 
     monkeypatch.setattr("release.cli.payload.verify_payload", raced)
     bench.terminal.fails(REFUSED, told, by=lambda: bench.run(f"{line} --key @pub.pem"))
