@@ -29,6 +29,7 @@ def state(*channels: str) -> State:
         pipeline_keys=frozenset(),
         policy=SOME,
         channels=("alpha", "lts"),
+        policies=(),
         streams=("lts",),
         heads={head.channel: head for head in history},
         history=history,
