@@ -6,6 +6,7 @@ run in processes that have no network, and nothing to import but what signing ne
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -372,3 +373,26 @@ def test_status_tells_who_signed_and_what_is_next(
     assert "2     grace  signed" in told
     told = terminal.works(lambda: yard.humpyard("signing", "status", str(NEW), "--json"))
     assert [one["name"] for one in json.loads(told)["missing"]] == ["ada"]
+
+
+def test_a_desk_with_the_whole_of_humpyard_signs_a_bundle_too(
+    ceremony: Ceremony, tmp_path: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For those who keep a key on a machine that is not quite so lonely. The code is asked there, too."""
+    yard, bundle, answer = ceremony.yard, tmp_path / "bundle", tmp_path / "answer"
+    shutil.rmtree(yard.root / "work" / str(NEW))
+    use_signers(yard, ["offline:desk"], ["2048"])
+    assert ceremony.build() == 1
+    ceremony.export(bundle)
+    assert f"code {code_of(bundle)}" in terminal.works(lambda: run(["signing", "show", str(bundle)]))
+    key = f"file:{yard.root / 'secret' / 'payload-2048.pem'}"
+    command = ["signing", "sign", str(bundle), "--key", key, "--out", str(answer)]
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    terminal.fails(REFUSED, "no code was given, so nothing was signed", by=lambda: run(command))
+    assert not answer.exists()
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{code_of(bundle).lower()}\n"))
+    told = terminal.works(lambda: run(command))
+    assert f"signed: {answer}" in told
+    assert "code " not in told
+    assert ceremony.import_(answer) == 0
+    assert ceremony.build() == 0
