@@ -1,4 +1,8 @@
-"""Decisions asked again: the pure gate, the state before, the policy in force then, the entry's own time."""
+"""Decisions asked again: the pure gate, the state before, the policy in force then, the time it was decided.
+
+The fold holds that time to the entry's own, but for one case: where the pipeline's clock was ahead once,
+later entries cannot be dated earlier, and say when they were decided. Nobody can check that, so it is told.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from release.audit.finding import Code, Finding
 from release.audit.walking import Folded
 from release.digests import Digest
 from release.errors import InputError
+from release.ledger.entries import CLOCK_SKEW
 from release.ledger.fields import format_time
 from release.ledger.kinds import PointerMoved, PolicyChanged, StopLifted
 from release.promotion.case import Case, PromotionCase, open_case
@@ -32,14 +37,27 @@ def decision_findings(folded: Folded, policies: Mapping[Digest, Policy]) -> Iter
     if policy is None:
         yield _unchecked(folded, "the policy that was in force", f"no such: {folded.before.policy}")
         return
+    yield from _held_up(folded, content)
     yield from _asked_again(folded, content, policy, policies)
     yield from _loud(folded, content, policy, policies)
+
+
+def _held_up(folded: Folded, content: Decided) -> Iterator[Finding]:
+    recorded = folded.verified.entry.time
+    if recorded - content.decided_at > CLOCK_SKEW:
+        yield Finding(
+            code=Code.DECISION_HELD_UP,
+            where=folded.key,
+            expected=f"decided when it was recorded, {format_time(recorded)}",
+            found=f"decided {format_time(content.decided_at)}, as it says",
+            hint="the pipeline's clock was ahead before; or somebody with its key uses what has expired",
+        )
 
 
 def _asked_again(
     folded: Folded, content: Decided, policy: Policy, policies: Mapping[Digest, Policy]
 ) -> Iterator[Finding]:
-    now = folded.verified.entry.time
+    now = content.decided_at
     try:
         derived = carry_out(content.request, policy=policy, now=now, proposed=policies)(folded.before)
     except GateClosedError as error:
@@ -107,7 +125,7 @@ def _loud(
     """What was allowed and is told for ever: what was skipped, whose no-go was set aside."""
     if content.request not in folded.before.requests:
         return
-    case = open_case(folded.before, content.request, policy, folded.verified.entry.time, policies)
+    case = open_case(folded.before, content.request, policy, content.decided_at, policies)
     if isinstance(case, PromotionCase) and case.request.hurry:
         yield Finding(
             code=Code.DECISION_HURRIED,

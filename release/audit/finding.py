@@ -43,6 +43,7 @@ class Code(StrEnum):
     DECISION_NOT_ALLOWED = "decision-not-allowed"
     DECISION_UNCHECKED = "decision-unchecked"
     DECISION_DIFFERS = "decision-differs"
+    DECISION_HELD_UP = "decision-held-up"
     DECISION_RETOLD = "decision-retold"
     DECISION_HURRIED = "decision-hurried"
     VETO_OVERRULED = "veto-overruled"
@@ -83,6 +84,7 @@ class Code(StrEnum):
 
 _WARNINGS = frozenset(
     {
+        Code.DECISION_HELD_UP,
         Code.DECISION_HURRIED,
         Code.VETO_OVERRULED,
         Code.STOP_WITHOUT_ROLE,
