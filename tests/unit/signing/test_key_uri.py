@@ -124,6 +124,19 @@ def test_the_signing_part_loads_nothing_that_only_some_keys_need() -> None:
     assert not loaded & {"boto3", "botocore", "gnupg", "numpy", "pkcs11", "prefect", "pydantic", "typer"}
 
 
+def test_what_is_not_installed_is_told_when_a_key_needs_it() -> None:
+    code = (
+        "import sys; sys.modules['pkcs11'] = None\n"
+        "from release.errors import ToolMissingError\n"
+        "from release.signing import open_signer\n"
+        "try:\n    open_signer('pkcs11:token=a')\n"
+        "except ToolMissingError as error:\n    print(error, error.hint)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.startswith("pkcs11: this Python module is not installed")
+    assert "pip install python-pkcs11" in done.stdout
+
+
 def test_every_scheme_says_what_it_expects() -> None:
     for scheme in SCHEMES:
         with pytest.raises(KeyUriError, match=f"expected {scheme}:"):
