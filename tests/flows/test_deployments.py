@@ -11,7 +11,7 @@ import yaml
 
 from tests.flows.deployments import ROOT, run_deployment
 from tests.prefect_server import PrefectServer
-from tests.small_yard import NEW, OLD, SmallYard
+from tests.small_yard import BOARD, NEW, OLD, SmallYard
 
 
 def test_every_deployment_is_there_with_its_schedule(deployed: PrefectServer) -> None:
@@ -25,7 +25,9 @@ def test_every_deployment_is_there_with_its_schedule(deployed: PrefectServer) ->
     assert wanted["nightly"]["schedules"]
     assert wanted["pages"]["schedules"]
     assert wanted["head"]["schedules"]
+    assert wanted["audit"]["schedules"]
     assert wanted["head"]["schedules"]
+    assert wanted["audit"]["schedules"]
 
 
 def test_flows_are_run_by_a_worker_from_a_candidate_to_pages(
@@ -43,6 +45,7 @@ def test_flows_are_run_by_a_worker_from_a_candidate_to_pages(
         ("promote-release/promote", settings),
         ("render-pages/pages", settings),
         ("refresh-head/head", settings),
+        ("audit-release/audit", settings),
     )
     for name, parameters in runs:
         state = run_deployment(deployed, name, parameters)
@@ -52,6 +55,20 @@ def test_flows_are_run_by_a_worker_from_a_candidate_to_pages(
     channels = json.loads(capsys.readouterr().out)["channels"]
     assert (channels["alpha"], channels["beta"]) == (str(NEW), str(OLD))
     assert (yard.mirror / "pages" / "index.html").is_file()
+
+
+def test_an_audit_that_finds_a_break_is_a_failed_run_that_names_it(
+    deployed: PrefectServer, released_yard: SmallYard
+) -> None:
+    yard = released_yard
+    assert yard.humpyard("head", "refresh") == 0
+    current = yard.mirror / "{}" / BOARD / "current" / "version.txt"
+    shutil.copy(str(current).format("alpha"), tmp := yard.root / "version.txt")
+    tmp.write_text(tmp.read_text().replace(str(OLD), str(NEW)))
+    shutil.copy(tmp, str(current).format("alpha"))
+    state = run_deployment(deployed, "audit-release/audit", {"settings": str(yard.settings)})
+    assert state["type"] == "FAILED"
+    assert "does not hold what it says: pointer-" in state["message"]
 
 
 def test_a_gate_that_is_closed_fails_the_run_and_stays_closed_when_it_is_retried(
