@@ -19,8 +19,13 @@ from release.trust.head import (
     WithdrawnRelease,
 )
 
-_REASON = 200
+_REASON = 100
 """Characters of a reason that a head repeats; all of it is in the ledger."""
+_WITHDRAWN = 50
+"""How many withdrawn releases a head names, those of the highest versions: it must stay small for ever.
+
+Whatever a channel is at has its status, however many there are.
+"""
 
 
 def head_of(state: State, policy: Policy, issued: datetime) -> MirrorHead:
@@ -81,7 +86,7 @@ def _withdrawn(state: State) -> tuple[WithdrawnRelease, ...]:
                     since=stop.recorded,
                 )
             )
-    return tuple(found)
+    return tuple(found[-_WITHDRAWN:])
 
 
 def next_head(present: MirrorHead | None, wanted: MirrorHead) -> MirrorHead:

@@ -11,7 +11,7 @@ from release.errors import NotVerifiedError
 from release.ledger.entries import CLOCK_SKEW
 from release.ledger.state import frozen
 from release.ledger.statements import StopAction
-from release.trust.head import ChannelStatus, LedgerPosition
+from release.trust.head import HEAD_LIMIT, ChannelStatus, LedgerPosition, seal, write_head
 from release.trust.making import differences, head_of, next_head
 from tests.unit.ledger.fakes import digest_of
 from tests.unit.promotion.scene import POLICY_TEXT
@@ -56,7 +56,17 @@ def test_a_withdrawn_release_shows_wherever_it_is(scene: SignedScene) -> None:
     assert head.channels["beta"].status is ChannelStatus.WITHDRAWN
     assert head.channels["alpha"].status is ChannelStatus.OFFERED
     (gone,) = head.withdrawn
-    assert (str(gone.version), gone.release, gone.reason) == ("1.0.0", digest_of("1.0.0"), "x" * 200)
+    assert (str(gone.version), gone.release, gone.reason) == ("1.0.0", digest_of("1.0.0"), "x" * 100)
+
+
+def test_a_head_stays_small_however_much_was_withdrawn(scene: SignedScene) -> None:
+    """The longest reasons, of the widest letters, for twice as many releases as a head names."""
+    for number in range(100):
+        scene.register(f"3.{number}.0")
+        scene.stop(StopAction.WITHDRAW, version=f"3.{number}.0", reason="\N{OLD PERSIAN SIGN A}" * 200)
+    head = scene.head()
+    assert [str(one.version) for one in head.withdrawn] == [f"3.{number}.0" for number in range(50, 100)]
+    assert len(seal(write_head(head), "x" * 1000)) < HEAD_LIMIT * 3 // 4
 
 
 def test_a_frozen_channel_is_offered_and_says_so(scene: SignedScene) -> None:
