@@ -13,7 +13,7 @@ from itertools import chain
 from release.promotion import rules_channel, rules_evidence, rules_people
 from release.promotion.case import Case, PolicyCase, PromotionCase, ResumeCase, UnreadableCase
 from release.promotion.policy import Edge, Terms
-from release.promotion.policy_checks import lockouts
+from release.promotion.policy_checks import homeless, lockouts
 from release.promotion.rule import NEW_REQUEST, RuleResult, one_line, result
 
 
@@ -102,7 +102,7 @@ def _policy_fits(case: PolicyCase) -> Iterator[RuleResult]:
     if proposed is None or proposed.digest != digest:
         yield result("proposed", False, f"{digest} cannot be read", f"the policy file {digest} in the store")
         return
-    faults = [*lockouts(case.policy, proposed), *_homeless(case)]
+    faults = [*lockouts(case.policy, proposed), *homeless(case.state, proposed)]
     yield result(
         "proposed",
         not faults,
@@ -110,16 +110,6 @@ def _policy_fits(case: PolicyCase) -> Iterator[RuleResult]:
         f"{NEW_REQUEST} with another policy: {'; '.join(faults)}",
         final=True,
     )
-
-
-def _homeless(case: PolicyCase) -> Iterator[str]:
-    """Channels that machines follow and the proposed policy has no place for."""
-    if case.proposed is None:
-        return
-    known = {edge.channel.name for edge in case.proposed.edges}
-    for name in case.state.heads:
-        if name not in known and case.proposed.edge(name) is None:
-            yield f"{name}, which machines follow, is not in it"
 
 
 def _stop_stands(case: ResumeCase) -> Iterator[RuleResult]:

@@ -19,7 +19,7 @@ from release.ledger.statements import (
     write_statement,
 )
 from release.promotion.policy import Policy
-from release.promotion.policy_checks import lockouts
+from release.promotion.policy_checks import homeless, lockouts
 from release.promotion.request import check_period
 
 
@@ -107,12 +107,13 @@ def new_policy_request(
     """A request that the policy in force be replaced.
 
     Raises:
-        RefusedError: it is in force already, ``policy`` is not, or the new one would lock everybody out.
+        RefusedError: it is in force already, ``policy`` is not, or the new one would lock everybody out, or
+            has no place for a channel that machines follow.
     """
     _check_in_force(state, policy)
     if proposed.digest == state.policy:
         raise RefusedError(f"policy {proposed.digest} is in force already")
-    reasons = [*lockouts(policy, proposed)]
+    reasons = [*lockouts(policy, proposed), *homeless(state, proposed)]
     if reasons:
         raise RefusedError(f"policy {proposed.digest}: {'; '.join(reasons)}")
     return PolicyRequest(

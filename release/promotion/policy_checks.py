@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from release.errors import InputError
-from release.ledger.state import base_of
+from release.ledger.state import State, base_of
 from release.promotion.policy import Edge, Person, Policy, Quorum, Terms
 
 _HALF = Decimal("0.5")
@@ -187,6 +187,14 @@ def _check_freezes(policy: Policy, where: str) -> None:
 
 def _is_known(policy: Policy, known: set[str], name: str) -> bool:
     return name in known or base_of(name, policy.streams) is not None
+
+
+def homeless(state: State, new: Policy) -> Iterator[str]:
+    """Channels that machines follow and ``new`` has no place for."""
+    known = {edge.channel.name for edge in new.edges}
+    for name in state.heads:
+        if not _is_known(new, known, name):
+            yield f"{name}, which machines follow, is not in it"
 
 
 def lockouts(old: Policy, new: Policy) -> Iterator[str]:

@@ -84,9 +84,11 @@ evidence = ["payload-proven", "mirror-verified"]
 class Scene:
     """Release 2.0.0 is in alpha, proven, and in nothing else. Time goes on by one minute per act."""
 
+    begins = NOW
+
     def __init__(self, policy_text: str = POLICY_TEXT) -> None:
         self.store = MemoryStore()
-        self.now = NOW
+        self.now = self.begins
         self.policy: Policy = read_policy(policy_text.encode())
         self.keys = FakeKeyring((PIPELINE, ALICE, ALICE_SECOND, BOB, CAROL, DORA, ERIN, MALLORY))
         self.trust = Trust(pipeline=frozenset({PIPELINE.fingerprint}), people=self.policy.fingerprints)
