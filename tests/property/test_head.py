@@ -50,9 +50,7 @@ def test_no_bytes_make_unsealing_raise_anything_else(data: bytes) -> None:
         unseal(data, "head.json")
 
 
-@given(
-    st.dictionaries(st.sampled_from([*canonical.load(write_head(HEAD).encode(), "t"), "more"]), json_values)
-)
+@given(st.dictionaries(st.sampled_from([*FIELDS, "more"]), json_values))
 def test_no_fields_make_reading_raise_anything_else(fields: dict[str, object]) -> None:
     with suppress(HeadError):
         assert write_head(read_head(json.dumps({**FIELDS, **fields}), "head.json"))
