@@ -68,7 +68,8 @@ def test_an_audit_that_finds_a_break_is_a_failed_run_that_names_it(
     shutil.copy(tmp, str(current).format("alpha"))
     state = run_deployment(deployed, "audit-release/audit", {"settings": str(yard.settings)})
     assert state["type"] == "FAILED"
-    assert "does not hold what it says: pointer-" in state["message"]
+    assert "the mirror does not hold what it says" in state["message"]
+    assert "pointer-" in state["message"]
 
 
 def test_a_gate_that_is_closed_fails_the_run_and_stays_closed_when_it_is_retried(
