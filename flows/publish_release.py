@@ -23,8 +23,9 @@ def publish_release(settings: str, version: str) -> str:
         version: a candidate that was built there.
 
     Returns:
-        The last step's line, with the release digest.
+        The release digest.
     """
     order = PublicationOrder(version=Version.parse(version))
     with open_yard(Path(settings)) as yard:
-        return run_as_tasks(publication_job(yard, order))[-1]
+        run_as_tasks(publication_job(yard, order))
+        return str(yard.ledger.state().releases[order.version].release)

@@ -44,8 +44,9 @@ def publish(
         built_by=None if built_by is None else primary_of("--built-by", built_by),
     )
     with open_yard(settings) as yard:
-        outcome = work(publication_job(yard, order))
-    say(f"published {version}: {outcome[-1]}")
+        work(publication_job(yard, order))
+        recorded = yard.ledger.state().releases[order.version].release
+    say(f"published {version}, release digest {recorded}")
     say(f"next: humpyard promote request {version} --to CHANNEL --as FINGERPRINT")
 
 
