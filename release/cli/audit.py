@@ -96,7 +96,7 @@ def audit_mirror(
             trust=Trust(pipeline=pipeline_keys, people=known - pipeline_keys),
             verifier=KeyringVerifier(home, known),
             certificates=read_certificates(home.list_public_keys()),
-            now=utc_now(),
+            clock=utc_now,
             naming=naming,
             seen=None if state is None else _seen(state, product),
         )

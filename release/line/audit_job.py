@@ -31,7 +31,7 @@ def audit_yard(yard: Yard, *, releases: bool = False) -> AuditReport:
         trust=yard.ledger.trust,
         verifier=yard.statements,
         certificates=yard.certificates(),
-        now=yard.clock(),
+        clock=yard.clock,
         naming=yard.naming,
     )
     with ExitStack() as stack:

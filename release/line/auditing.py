@@ -8,9 +8,9 @@ meanwhile is looked at again.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Protocol
@@ -20,7 +20,7 @@ from release.audit.deriving import Derived, derive
 from release.audit.documents import Had, JudgedRelease, Named
 from release.audit.finding import Code, Finding
 from release.audit.key_notes import key_findings
-from release.audit.mirror_head import check_seen, open_mirror_head, to_remember
+from release.audit.mirror_head import OpenedHead, check_seen, open_mirror_head, to_remember
 from release.audit.opening import Opened, Stored, open_object
 from release.audit.pointers import Place, PointerAudit, all_places, pointer_findings
 from release.audit.report import AuditReport, Counts
@@ -64,15 +64,15 @@ class Auditor:
     """Who audits, and what they know from elsewhere.
 
     ``release_check`` is None to compare no more of a release than its document. ``seen`` is where the
-    mirror was at an earlier visit, None at the first. ``now`` is aware, UTC, one time for all of it.
-    ``workers`` is how many signatures are checked at the same time.
+    mirror was at an earlier visit, None at the first. ``clock`` gives aware times, UTC; it is asked once
+    for each look at the ledger. ``workers`` is how many signatures are checked at the same time.
     """
 
     product: str
     trust: Trust
     verifier: StatementVerifier
     certificates: tuple[Certificate, ...]
-    now: datetime
+    clock: Callable[[], datetime]
     naming: NamingScheme = field(default_factory=NamingScheme)
     release_check: ReleaseCheck | None = None
     seen: Seen | None = None
@@ -87,25 +87,43 @@ def audit(source: MirrorSource, auditor: Auditor) -> AuditReport:
         ToolError: signatures cannot be checked here.
     """
     reading, before = MirrorReading(source), OpenedBefore()
-    for _ in range(_TRIES - 1):
-        head, objects = _ledger(reading, auditor, before)
-        report = _report(reading, auditor, head, objects)
-        if not _went_on(reading, head, objects):
-            return report
-    return _report(reading, auditor, *_ledger(reading, auditor, before))
+    for left in reversed(range(_TRIES)):
+        ledger = _read(reading, auditor, before)
+        report, state = _report(reading, auditor, ledger)
+        if not left or not _went_on(reading, ledger):
+            break
+    verified = () if state is None else _verified(source, auditor, state)
+    return replace(report, findings=(*report.findings, *verified))
 
 
-def _ledger(reading: MirrorReading, auditor: Auditor, before: OpenedBefore) -> tuple[Had, list[Opened]]:
-    """The head's object, and every object of the ledger opened; what was opened ``before`` stays so."""
-    head = reading.had(HEAD_FILE, HEAD_LIMIT)
-    position = open_mirror_head(head, auditor.verifier, auditor.trust, auditor.now).position
-    stored = reading.ledger(-1 if position is None else position.sequence)
+def _verified(source: MirrorSource, auditor: Auditor, state: State) -> Iterator[Finding]:
+    """Files of releases, which takes long and changes nothing: once, when the rest is known."""
+    if auditor.release_check is not None:
+        for version in state.releases:
+            yield from auditor.release_check(source, version, state)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ledger:
+    """The head, as it was read and opened, and every object of the ledger."""
+
+    now: datetime
+    had: Had
+    head: OpenedHead
+    objects: Sequence[Opened]
+
+
+def _read(reading: MirrorReading, auditor: Auditor, before: OpenedBefore) -> _Ledger:
+    """Read and open the ledger; what was opened ``before`` stays so."""
+    now, had = auditor.clock(), reading.had(HEAD_FILE, HEAD_LIMIT)
+    head = open_mirror_head(had, auditor.verifier, auditor.trust, now)
+    stored = reading.ledger(-1 if head.position is None else head.position.sequence)
     found: list[Opened] = []
     with ThreadPoolExecutor(auditor.workers) as pool:  # gpg is another process, which they wait for
         while batch := list(islice(stored, _BATCH)):
             found += pool.map(lambda one: _open(one, auditor.verifier, before), batch)
     before.update({(one.key, one.digest): one for one in found})
-    return head, found
+    return _Ledger(now=now, had=had, head=head, objects=found)
 
 
 def _open(one: Stored, verifier: StatementVerifier, before: OpenedBefore) -> Opened:
@@ -113,18 +131,21 @@ def _open(one: Stored, verifier: StatementVerifier, before: OpenedBefore) -> Ope
     return before.get((one.key, digest)) or open_object(one, verifier)
 
 
-def _went_on(reading: MirrorReading, head: Had, objects: Sequence[Opened]) -> bool:
-    numbers = (one.number for one in objects if one.number is not None)
+def _went_on(reading: MirrorReading, ledger: _Ledger) -> bool:
+    numbers = (one.number for one in ledger.objects if one.number is not None)
     following = ledger_key(max(numbers, default=-1) + 1)
-    return reading.had(HEAD_FILE, HEAD_LIMIT) != head or reading.had(following, ENTRY_LIMIT).data is not None
+    return (
+        reading.had(HEAD_FILE, HEAD_LIMIT) != ledger.had
+        or reading.had(following, ENTRY_LIMIT).data is not None
+    )
 
 
-def _report(reading: MirrorReading, auditor: Auditor, had: Had, objects: Sequence[Opened]) -> AuditReport:
-    """Everything but the ledger is read here, and judged with it."""
+def _report(reading: MirrorReading, auditor: Auditor, ledger: _Ledger) -> tuple[AuditReport, State | None]:
+    """Everything but the ledger and the files of releases is read here, and judged with it."""
+    head, objects = ledger.head, ledger.objects
     named = documents.named_by(objects)
     policies, faults = _policies(reading, named)
-    head = open_mirror_head(had, auditor.verifier, auditor.trust, auditor.now)
-    walker = Walker(product=auditor.product, trust=auditor.trust, policies=policies, now=auditor.now)
+    walker = Walker(product=auditor.product, trust=auditor.trust, policies=policies, now=ledger.now)
     derived = derive(objects, head, walker)
     releases = _releases(reading, auditor, derived.state)
     pointers = _pointers(reading, derived.state)
@@ -134,9 +155,8 @@ def _report(reading: MirrorReading, auditor: Auditor, had: Had, objects: Sequenc
         *faults,
         *_evidence(reading, named),
         *(finding for one in releases.values() for finding in one.findings),
-        *_verified(reading, auditor, derived.state),
-        *_pointer_findings(auditor, derived, releases, pointers),
-        *_keys(auditor, objects, derived, policies),
+        *_pointer_findings(auditor, ledger, derived, releases, pointers),
+        *_keys(auditor, ledger, derived, policies),
         *_unlisted(reading),
     )
     counts = Counts(
@@ -147,14 +167,15 @@ def _report(reading: MirrorReading, auditor: Auditor, had: Had, objects: Sequenc
         releases=len(releases),
         pointers=sum(not one.absent for one in pointers.values()),
     )
-    return AuditReport(
+    report = AuditReport(
         product=auditor.product,
-        at=auditor.now,
+        at=ledger.now,
         last=None if derived.state is None else derived.state.digest,
         counts=counts,
         findings=findings,
         seen=to_remember(head, derived.digests, findings),
     )
+    return report, derived.state
 
 
 def _policies(reading: MirrorReading, named: Named) -> tuple[dict[Digest, Policy], list[Finding]]:
@@ -192,12 +213,6 @@ def _releases(reading: MirrorReading, auditor: Auditor, state: State | None) -> 
     }
 
 
-def _verified(reading: MirrorReading, auditor: Auditor, state: State | None) -> Iterator[Finding]:
-    if auditor.release_check is not None and state is not None:
-        for version in state.releases:
-            yield from auditor.release_check(reading.source, version, state)
-
-
 def _pointers(reading: MirrorReading, state: State | None) -> dict[Place, Had]:
     if state is None:
         return {}
@@ -207,6 +222,7 @@ def _pointers(reading: MirrorReading, state: State | None) -> dict[Place, Had]:
 
 def _pointer_findings(
     auditor: Auditor,
+    ledger: _Ledger,
     derived: Derived,
     releases: Mapping[Version, JudgedRelease],
     pointers: Mapping[Place, Had],
@@ -220,17 +236,17 @@ def _pointer_findings(
         for board, digest in one.versions.items()
     }
     judge = PointerAudit(
-        state=state, versions=versions, naming=auditor.naming, now=auditor.now, suspect=derived.suspect
+        state=state, versions=versions, naming=auditor.naming, now=ledger.now, suspect=derived.suspect
     )
     return pointer_findings(pointers, judge)
 
 
 def _keys(
-    auditor: Auditor, objects: Sequence[Opened], derived: Derived, policies: Mapping[Digest, Policy]
+    auditor: Auditor, ledger: _Ledger, derived: Derived, policies: Mapping[Digest, Policy]
 ) -> Iterator[Finding]:
     state = derived.state
     policy = None if state is None else policies.get(state.policy)
-    return key_findings(objects, auditor.certificates, state, policy, auditor.now)
+    return key_findings(ledger.objects, auditor.certificates, state, policy, ledger.now)
 
 
 def _unlisted(reading: MirrorReading) -> Iterator[Finding]:

@@ -91,9 +91,13 @@ class Mirror(RuledScene):
         return self.state.releases[Version.parse(version)].release
 
     def register(self, version: str, built_for: str = "alpha", **changes: object) -> ReleaseRegistered:
-        data = encode(document(version, built_for, **changes))
+        return self.enroll(document(version, built_for, **changes), version, built_for=built_for, **changes)
+
+    def enroll(self, made: Release, version: str, **changes: object) -> ReleaseRegistered:
+        """Put a document where that of ``version`` belongs, and register it."""
+        data = encode(made)
         self.store.objects[document_key(Version.parse(version))] = data
-        entry = released(version, built_for, **{"release": Digest.sha256(data), **changes})
+        entry = released(version, **{"release": Digest.sha256(data), **changes})  # type: ignore[arg-type]  # by name
         self.ledger.append(proposals.registration(entry), now=self.tick())
         return entry
 
@@ -197,34 +201,35 @@ class Mirror(RuledScene):
         name = ledger_key(number)
         return read_body(read_sealed(self.store.objects[name], name).body, name)
 
-    def auditor(self, **changes: object) -> Auditor:
+    def auditor(self, now: datetime | None = None, **changes: object) -> Auditor:
+        now = now or self.now
         fields: dict[str, object] = {
             "product": "demo",
             "trust": self.trust,
             "verifier": self.keys,
             "certificates": tuple(certificate(key) for key in self.keys.keys),
-            "now": self.now,
+            "clock": lambda: now,
             "workers": 1,
             **changes,
         }
         return Auditor(**fields)  # type: ignore[arg-type]  # tests change single fields by name
 
-    def audit(self, **changes: object) -> AuditReport:
-        return audit(self.store, self.auditor(**changes))
+    def audit(self, now: datetime | None = None, **changes: object) -> AuditReport:
+        return audit(self.store, self.auditor(now, **changes))
 
-    def codes(self, **changes: object) -> list[tuple[Code, str]]:
+    def codes(self, now: datetime | None = None, **changes: object) -> list[tuple[Code, str]]:
         """Code and place of every finding."""
-        return [(one.code, one.where) for one in self.audit(**changes).findings]
+        return [(one.code, one.where) for one in self.audit(now, **changes).findings]
 
-    def only(self, code: Code, **changes: object) -> Finding:
+    def only(self, code: Code, now: datetime | None = None, **changes: object) -> Finding:
         """The one finding there is, which must have this code."""
-        findings = self.audit(**changes).findings
+        findings = self.audit(now, **changes).findings
         assert [one.code for one in findings] == [code], findings
         return findings[0]
 
-    def one(self, code: Code, **changes: object) -> Finding:
+    def one(self, code: Code, now: datetime | None = None, **changes: object) -> Finding:
         """The one finding of this code; there may be others."""
-        (found,) = (one for one in self.audit(**changes).findings if one.code is code)
+        (found,) = (one for one in self.audit(now, **changes).findings if one.code is code)
         return found
 
 
