@@ -154,7 +154,7 @@ class Racing:
 def test_of_two_pipelines_the_slower_one_finds_nothing_left_to_do(released_yard: SmallYard) -> None:
     later = datetime.now(UTC) + timedelta(hours=20)
     with open_yard(released_yard.settings) as first, open_yard(released_yard.settings) as second:
-        quicker = replace(second, clock=lambda: later)
+        quicker = replace(second, clock=lambda: later + timedelta(minutes=1))
         store = cast("Store", Racing(first.store, lambda: sign_head(quicker), 1))
         assert sign_head(replace(first, store=store, clock=lambda: later)).startswith("still true")
 
