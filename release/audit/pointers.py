@@ -41,6 +41,7 @@ class PointerAudit:
 
     ``versions`` are the digests of the version files of releases, by version and board, as far as their
     ``release.json`` could be believed. ``suspect`` is the first break in the ledger, None for none.
+    Without a list (``listed``) a web server may answer anything where there is nothing.
     """
 
     state: State
@@ -48,6 +49,7 @@ class PointerAudit:
     naming: NamingScheme
     now: datetime
     suspect: str | None = None
+    listed: bool = True
 
     def hint(self, otherwise: str) -> str:
         """What to think of first: a channel may have moved in an entry that cannot be believed."""
@@ -88,7 +90,7 @@ def _judged(place: Place, had: Had, audit: PointerAudit) -> Finding | None:
         if head.channel == place.channel and place.board in _boards(audit.state, head)
     ]
     if not heads:
-        return None if had.data is None else _undecided(place, audit)
+        return _undecided(place, had.data, audit)
     if had.absent:
         return _late(place, heads[-1], "none", audit)
     if had.data is None:
@@ -130,7 +132,10 @@ def _boards(state: State, head: Head) -> Collection[Board]:
     return () if release is None else release.boards
 
 
-def _undecided(place: Place, audit: PointerAudit) -> Finding:
+def _undecided(place: Place, text: bytes | None, audit: PointerAudit) -> Finding | None:
+    """No decision put the channel anywhere for this board."""
+    if text is None or not (audit.listed or _leads(text, audit.naming, place)):
+        return None
     if not audit.state.knows(place.channel):
         known = ", ".join(audit.state.channels)
         return Finding(
@@ -141,6 +146,14 @@ def _undecided(place: Place, audit: PointerAudit) -> Finding:
             hint=audit.hint("somebody made it by hand"),
         )
     return _forged(place, "none: no decision put the channel anywhere for this board", "a pointer", audit)
+
+
+def _leads(text: bytes, naming: NamingScheme, place: Place) -> bool:
+    try:
+        pointer_version(text, naming.version_field, place.key)
+    except InputError:
+        return False
+    return True
 
 
 def _forged(place: Place, expected: str, found: str, audit: PointerAudit) -> Finding:

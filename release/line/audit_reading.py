@@ -76,6 +76,11 @@ class MirrorReading:
             if not had.absent:  # else removed since it was listed: it is told as missing
                 yield _stored(key, had)
 
+    def has_entry(self, number: int) -> bool:
+        """Whether there is something that looks like this entry; nothing is verified."""
+        key = ledger_key(number)
+        return _looks_right(self.had(key, ENTRY_LIMIT), key)
+
     def _by_number(self, last: int) -> Iterator[Stored]:
         """Ask for one number after the other. A web server may answer anything where there is nothing."""
         waiting: list[Stored] = []

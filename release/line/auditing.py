@@ -8,7 +8,7 @@ meanwhile is looked at again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -22,16 +22,15 @@ from release.audit.finding import Code, Finding
 from release.audit.key_notes import key_findings
 from release.audit.mirror_head import OpenedHead, check_seen, open_mirror_head, to_remember
 from release.audit.opening import Opened, Stored, open_object
-from release.audit.pointers import Place, PointerAudit, all_places, pointer_findings
+from release.audit.pointers import PointerAudit, all_places, pointer_findings
 from release.audit.report import AuditReport, Counts
 from release.audit.walking import Walker
 from release.bundle.document import MAX_DOCUMENT
 from release.bundle.layout import document_key
-from release.catalog.naming import HEAD_FILE, NamingScheme, ledger_key
+from release.catalog.naming import HEAD_FILE, NamingScheme
 from release.catalog.version import Version
 from release.digests import Digest
 from release.ledger.chain import StatementVerifier
-from release.ledger.entries import ENTRY_LIMIT
 from release.ledger.fold import Trust
 from release.ledger.state import State
 from release.line.audit_reading import MirrorReading
@@ -105,7 +104,7 @@ def _verified(source: MirrorSource, auditor: Auditor, state: State) -> Iterator[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ledger:
-    """The head, as it was read and opened, and every object of the ledger."""
+    """One look at the ledger: the head, as it was read and opened, and every object."""
 
     now: datetime
     had: Had
@@ -133,30 +132,27 @@ def _open(one: Stored, verifier: StatementVerifier, before: OpenedBefore) -> Ope
 
 def _went_on(reading: MirrorReading, ledger: _Ledger) -> bool:
     numbers = (one.number for one in ledger.objects if one.number is not None)
-    following = ledger_key(max(numbers, default=-1) + 1)
-    return (
-        reading.had(HEAD_FILE, HEAD_LIMIT) != ledger.had
-        or reading.had(following, ENTRY_LIMIT).data is not None
-    )
+    following = max(numbers, default=-1) + 1
+    return reading.had(HEAD_FILE, HEAD_LIMIT) != ledger.had or reading.has_entry(following)
 
 
 def _report(reading: MirrorReading, auditor: Auditor, ledger: _Ledger) -> tuple[AuditReport, State | None]:
     """Everything but the ledger and the files of releases is read here, and judged with it."""
-    head, objects = ledger.head, ledger.objects
-    named = documents.named_by(objects)
+    named = documents.named_by(ledger.objects)
     policies, faults = _policies(reading, named)
     walker = Walker(product=auditor.product, trust=auditor.trust, policies=policies, now=ledger.now)
-    derived = derive(objects, head, walker)
-    releases = _releases(reading, auditor, derived.state)
-    pointers = _pointers(reading, derived.state)
+    derived = derive(ledger.objects, ledger.head, walker)
+    state = derived.state
+    releases = {} if state is None else _releases(reading, auditor, state)
+    pointers, misled = _pointers(reading, auditor, ledger.now, derived, releases)
     findings = (
         *derived.findings,
-        *check_seen(auditor.seen, head, derived.digests),
+        *check_seen(auditor.seen, ledger.head, derived.digests),
         *faults,
         *_evidence(reading, named),
         *(finding for one in releases.values() for finding in one.findings),
-        *_pointer_findings(auditor, ledger, derived, releases, pointers),
-        *_keys(auditor, ledger, derived, policies),
+        *misled,
+        *_keys(auditor, ledger, state, policies),
         *_unlisted(reading),
     )
     counts = Counts(
@@ -165,17 +161,17 @@ def _report(reading: MirrorReading, auditor: Auditor, ledger: _Ledger) -> tuple[
         policies=len(named.policies),
         evidence=len(named.evidence),
         releases=len(releases),
-        pointers=sum(not one.absent for one in pointers.values()),
+        pointers=pointers,
     )
     report = AuditReport(
         product=auditor.product,
         at=ledger.now,
-        last=None if derived.state is None else derived.state.digest,
+        last=None if state is None else state.digest,
         counts=counts,
         findings=findings,
-        seen=to_remember(head, derived.digests, findings),
+        seen=to_remember(ledger.head, derived.digests, findings),
     )
-    return report, derived.state
+    return report, state
 
 
 def _policies(reading: MirrorReading, named: Named) -> tuple[dict[Digest, Policy], list[Finding]]:
@@ -203,48 +199,45 @@ def _evidence(reading: MirrorReading, named: Named) -> Iterator[Finding]:
             yield finding
 
 
-def _releases(reading: MirrorReading, auditor: Auditor, state: State | None) -> dict[Version, JudgedRelease]:
-    entries = {} if state is None else state.releases
+def _releases(reading: MirrorReading, auditor: Auditor, state: State) -> dict[Version, JudgedRelease]:
     return {
         version: documents.judge_release(
             entry, reading.had(document_key(version), MAX_DOCUMENT), auditor.product, auditor.naming
         )
-        for version, entry in entries.items()
+        for version, entry in state.releases.items()
     }
 
 
-def _pointers(reading: MirrorReading, state: State | None) -> dict[Place, Had]:
-    if state is None:
-        return {}
-    places = all_places(state, reading.listed("") or ())
-    return {place: reading.had(place.key, POINTER_LIMIT) for place in places}
-
-
-def _pointer_findings(
+def _pointers(
+    reading: MirrorReading,
     auditor: Auditor,
-    ledger: _Ledger,
+    now: datetime,
     derived: Derived,
     releases: Mapping[Version, JudgedRelease],
-    pointers: Mapping[Place, Had],
-) -> Iterable[Finding]:
-    state = derived.state
+) -> tuple[int, list[Finding]]:
+    """How many pointers there are, and what is wrong with them."""
+    state, keys = derived.state, reading.listed("")
     if state is None:
-        return ()
-    versions = {
-        (version, board): digest
-        for version, one in releases.items()
-        for board, digest in one.versions.items()
-    }
-    judge = PointerAudit(
-        state=state, versions=versions, naming=auditor.naming, now=ledger.now, suspect=derived.suspect
+        return 0, []
+    had = {place: reading.had(place.key, POINTER_LIMIT) for place in all_places(state, keys or ())}
+    by = PointerAudit(
+        state=state,
+        versions={
+            (version, board): digest
+            for version, one in releases.items()
+            for board, digest in one.versions.items()
+        },
+        naming=auditor.naming,
+        now=now,
+        suspect=derived.suspect,
+        listed=keys is not None,
     )
-    return pointer_findings(pointers, judge)
+    return sum(not one.absent for one in had.values()), list(pointer_findings(had, by))
 
 
 def _keys(
-    auditor: Auditor, ledger: _Ledger, derived: Derived, policies: Mapping[Digest, Policy]
+    auditor: Auditor, ledger: _Ledger, state: State | None, policies: Mapping[Digest, Policy]
 ) -> Iterator[Finding]:
-    state = derived.state
     policy = None if state is None else policies.get(state.policy)
     return key_findings(ledger.objects, auditor.certificates, state, policy, ledger.now)
 
