@@ -101,6 +101,22 @@ def test_a_mirror_that_nobody_touched_is_verified(
     assert f"alpha: expected it to be at {OLD}, it is at {NEW}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "expected a version, or a --channel"),
+        ((str(NEW), f"--board={BOARD}"), "is about a channel: say which with --channel"),
+        ((str(NEW), "--state=seen.json"), "is about a channel: say which with --channel"),
+        (("--channel=alpha", "--board=?"), "board '?'"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_a_usage_error(
+    mirror: HostileMirror, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], said: str
+) -> None:
+    assert mirror.verify(*options, channel=None) == 2
+    assert said in " ".join(refused(capsys).replace("│", " ").split())
+
+
 # Altered file
 
 
@@ -130,6 +146,9 @@ def test_altered_file_of_a_channel_that_it_was_copied_to(
     flip(mirror.path(f"beta/{BOARD}/{OLD}/flatcar_production_image.vmlinuz"))
     assert mirror.verify(channel="beta") == 1
     assert f"beta/{BOARD}/{OLD}/flatcar_production_image.vmlinuz: expected" in refused(capsys)
+    mirror.path(f"beta/{BOARD}/{OLD}/flatcar_production_image.vmlinuz").unlink()
+    assert mirror.verify(channel="beta") == 1
+    assert f"beta/{BOARD}/{OLD}/flatcar_production_image.vmlinuz: there is no such object" in refused(capsys)
     assert mirror.verify(channel="alpha") == 0
 
 
@@ -379,19 +398,18 @@ def test_wrong_channel(mirror: HostileMirror, capsys: pytest.CaptureFixture[str]
     assert "channel 'stable': has no release here" in refused(capsys)
 
 
-def test_withdrawn_release(
-    times: Times, own_yard: SmallYard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A release that was withdrawn is refused, whatever the pointers still say."""
-    with open_yard(own_yard.settings) as opened:
+def record_stop(yard: SmallYard, action: StopAction, channel: str | None = None) -> None:
+    """Stop the new release, past the gate, and sign the head."""
+    with open_yard(yard.settings) as opened:
         state = opened.ledger.state()
         order = StopOrder(
             product=state.product,
-            action=StopAction.WITHDRAW,
+            action=action,
+            channel=channel,
             version=NEW,
             release=state.releases[NEW].release,
             role="maintainer",
-            by=fingerprint_in(own_yard.root / "keys" / "pipeline.asc"),
+            by=fingerprint_in(yard.root / "keys" / "pipeline.asc"),
             at=opened.clock(),
             reason="eats disks",
         )
@@ -399,10 +417,27 @@ def test_withdrawn_release(
         stop = StopOrdered(statement=text, statement_signature=opened.signer.sign(text.encode()))
         opened.ledger.append(lambda _state: stop, now=opened.clock())
         sign_head(opened)
+
+
+def test_withdrawn_release(
+    times: Times, own_yard: SmallYard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A release that was withdrawn is refused, whatever the pointers still say."""
+    record_stop(own_yard, StopAction.WITHDRAW)
     with served(times.yard, own_yard.mirror, tmp_path / "withdrawn") as mirror:
         assert mirror.verify() == 1
         assert f"alpha: {NEW} is withdrawn: eats disks" in refused(capsys)
         assert mirror.verify(channel="beta") == 0
+
+
+def test_paused_rollout_is_told_and_verifies(
+    times: Times, own_yard: SmallYard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Machines are not offered it at the moment, and what the mirror has is right."""
+    record_stop(own_yard, StopAction.PAUSE, "alpha")
+    with served(times.yard, own_yard.mirror, tmp_path / "paused") as mirror:
+        assert mirror.verify() == 0
+        assert f"PAUSED alpha: machines are not offered {NEW} at the moment" in capsys.readouterr().out
 
 
 # Endless and slow data

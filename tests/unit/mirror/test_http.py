@@ -299,6 +299,14 @@ def test_a_server_that_was_fast_may_not_be_slow_for_longer() -> None:
         stream.read()
 
 
+def test_a_proxy_is_held_to_the_same_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    with talking_server(drip(OK + b"\r\n", b"x")) as proxy:
+        monkeypatch.setenv("http_proxy", proxy)
+        reader = HttpReader("http://mirror.invalid", pace=Pace(rate=1 << 30), clock=Clock(10))
+        with pytest.raises(TooSlowError, match=f"http://mirror.invalid/{KEY}"):
+            reader.read(KEY)
+
+
 def test_many_small_objects_share_one_patience() -> None:
     """A second for each, and no more: seven seconds for each of a thousand are too many."""
     with canned_server(lambda *_: Canned(body=b"x")) as url:
