@@ -18,7 +18,8 @@ from release.cli.main import run
 from release.errors import NotVerifiedError, RefusedError
 from release.ledger.kinds import EvidenceFound
 from release.line.checking import verify_on
-from release.line.promotion import _align_head, copy_to_channel, open_requests, run_round
+from release.line.promotion import _align_head, copy_to_channel, run_round
+from release.line.requests import open_requests
 from release.line.sources import registered_release
 from release.line.steps import Job
 from release.mirror.directory import DirectoryStore
