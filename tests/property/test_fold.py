@@ -9,15 +9,37 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from release.canonical import Json
 from release.catalog.naming import ledger_key
+from release.digests import Digest
 from release.errors import InputError
 from release.ledger.chain import EntryRefusedError, open_entry
 from release.ledger.entries import LedgerBrokenError, Sealed, write_sealed
 from release.ledger.fold import fold
-from release.ledger.kinds import KINDS, Content, EvidenceFound, read_content
-from release.ledger.state import State
+from release.ledger.kinds import (
+    KINDS,
+    Content,
+    EvidenceFound,
+    PointerMoved,
+    PolicyChanged,
+    StopLifted,
+    StopOrdered,
+    WaiverGiven,
+    read_content,
+)
+from release.ledger.state import Head, State
+from release.ledger.statements import (
+    POLICY_REQUEST,
+    RESUME_REQUEST,
+    STOP,
+    WAIVER,
+    StopAction,
+    statement_digest,
+    write_statement,
+)
 from tests.memory_store import MemoryStore
 from tests.unit.ledger.fakes import (
+    ALICE,
     NOW,
     PIPELINE,
     TRUST,
@@ -37,19 +59,104 @@ from tests.unit.ledger.fakes import (
 )
 
 QUICK = settings(
-    max_examples=60, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=250, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 versions = st.sampled_from(("1.0.0", "2.0.0", "3.0.0"))
 channels = st.sampled_from(("alpha", "beta"))
 requests = st.builds(request_text, versions, channels, st.integers(0, 2))
+BEGUN = started(MemoryStore()).digest
+POLICY, NEXT = digest_of("policy"), digest_of("next")
+
+
+def stop_text(action: StopAction, channel: str, version: str, number: int) -> str:
+    """A stop, one of several of the same."""
+    fields: dict[str, Json] = {"action": action, "reason": str(number)}
+    if action is not StopAction.WITHDRAW:
+        fields["channel"] = channel
+    if action is not StopAction.FREEZE:
+        fields |= {"version": version, "release": str(digest_of(version))}
+    return write_statement(STOP, fields)
+
+
+stops = st.builds(stop_text, st.sampled_from(StopAction), channels, versions, st.integers(0, 1))
+
+
+def ruling(purpose: str, **fields: Digest) -> str:
+    named = {"policy": POLICY, "policy_entry": BEGUN, **fields}
+    return write_statement(purpose, {name: str(value) for name, value in named.items()})
+
+
+def resuming(stop: str) -> str:
+    return ruling(RESUME_REQUEST, stop=statement_digest(stop))
+
+
+def lifting(stop: str, asked: str) -> StopLifted:
+    return StopLifted(stop=statement_digest(stop), request=statement_digest(asked), decided_at=NOW)
+
+
+def stopping(text: str) -> StopOrdered:
+    return StopOrdered(statement=text, statement_signature=ALICE.sign(text.encode()))
+
+
+def waiving(version: str) -> WaiverGiven:
+    text = write_statement(WAIVER, {"release": str(digest_of(version))})
+    return WaiverGiven(statement=text, statement_signature=ALICE.sign(text.encode()))
+
+
+CHANGE = ruling(POLICY_REQUEST, proposed=NEXT)
+
+
+def changing(names: tuple[str, ...]) -> PolicyChanged:
+    return PolicyChanged(
+        policy=NEXT,
+        previous=POLICY,
+        request=statement_digest(CHANGE),
+        channels=names,
+        pipeline_keys=(PIPELINE.fingerprint,),
+        decided_at=NOW,
+    )
+
+
 contents: st.SearchStrategy[Content] = st.one_of(
+    stops.map(stopping),
+    stops.map(resuming).map(made),
+    stops.map(lambda stop: lifting(stop, resuming(stop))),
+    st.builds(lifting, stops, st.one_of(requests, stops.map(resuming))),
+    versions.map(waiving),
+    st.just(made(CHANGE)),
+    st.builds(changing, st.sampled_from((("alpha",), ("beta", "alpha"), ("alpha", "beta", "gamma")))),
     st.builds(released, versions, channels),
     versions.map(lambda version: released(version, offered_in=("beta",))),
     requests.map(made),
     requests.map(lambda text: given_(sign_off_text(text))),
     st.builds(moved, requests, st.integers(1, 2), st.none() | versions),
     st.booleans().map(lambda passed: EvidenceFound(release=digest_of("x"), name="tests", passed=passed)),
+)
+
+
+MOVES = (
+    (request_text("2.0.0", "alpha"), 1, None),
+    (request_text("2.0.0", "beta", 1), 2, "1.0.0"),
+    (request_text("3.0.0", "alpha", 1), 2, "2.0.0"),
+)
+"""What can follow after `PRELUDE`."""
+HALTS = tuple(
+    stop_text(action, "alpha", "2.0.0", number) for action in StopAction for number in range(2)
+)  # fmt: skip
+PRELUDE = [released("1.0.0", offered_in=("beta",)), released("2.0.0"), released("3.0.0")]
+LIKELY: tuple[Content, ...] = (
+    *(made(text) for text, _, _ in MOVES),
+    *(moved(*move) for move in MOVES),
+    *(stopping(text) for text in HALTS),
+    *(made(resuming(text)) for text in HALTS),
+    *(lifting(text, resuming(text)) for text in HALTS),
+    made(CHANGE),
+    changing(("beta", "alpha")),
+)
+stories: st.SearchStrategy[list[Content]] = st.one_of(
+    st.lists(contents, max_size=30),
+    st.permutations(LIKELY).map(lambda story: [*PRELUDE, *story, *story]),
 )
 
 
@@ -65,7 +172,7 @@ def told(story: list[Content]) -> tuple[MemoryStore, list[State]]:
 
 
 @QUICK
-@given(st.lists(contents, max_size=30))
+@given(stories)
 def test_the_state_after_any_prefix_is_the_state_there_was(story: list[Content]) -> None:
     store, states = told(story)
     entries = reader(store).read().entries
@@ -75,7 +182,7 @@ def test_the_state_after_any_prefix_is_the_state_there_was(story: list[Content])
 
 
 @QUICK
-@given(st.lists(contents, max_size=30))
+@given(stories)
 def test_channels_only_go_up(story: list[Content]) -> None:
     _, states = told(story)
     state = states[-1]
@@ -84,6 +191,52 @@ def test_channels_only_go_up(story: list[Content]) -> None:
         assert [head.generation for head in heads] == list(range(1, len(heads) + 1))
         assert all(one.version < two.version for one, two in pairwise(heads))
         assert state.heads.get(channel) == (heads[-1] if heads else None)
+
+
+@QUICK
+@given(stories)
+def test_what_is_offered_is_what_channels_are_at_and_nobody_stopped(story: list[Content]) -> None:
+    _, states = told(story)
+    for state in states:
+        lasting = [offer for offer in state.offers if offer.ends is None]
+        assert sorted((one.channel, one.version) for one in lasting) == sorted(
+            (head.channel, head.version) for head in state.heads.values() if not stopped(state, head)
+        )
+        assert all(offer.ends is None or offer.begins <= offer.ends for offer in state.offers)
+
+
+def stopped(state: State, head: Head) -> bool:
+    """Asked of the list of stops, in other words than the fold does."""
+    return any(
+        (stop.subject.action, stop.subject.channel, stop.subject.version)
+        in {(StopAction.PAUSE, head.channel, head.version), (StopAction.WITHDRAW, None, head.version)}
+        for stop in state.standing_stops()
+    )
+
+
+@QUICK
+@given(stories)
+def test_a_request_is_carried_out_once_and_under_its_policy(story: list[Content]) -> None:
+    store, states = told(story)
+    entries = reader(store).read().entries
+    named = [
+        one.entry.data["request"] for one in entries if one.entry.kind in {"pointer", "policy", "resume"}
+    ]
+    assert len(named) == len(set(named))
+    for verified, state in zip(entries[1:], states[:-1], strict=True):
+        if verified.entry.kind in {"pointer", "resume"}:
+            assert (state.policy, state.policy_entry) == (POLICY, BEGUN)
+
+
+@QUICK
+@given(stories)
+def test_nothing_moves_into_what_is_stopped(story: list[Content]) -> None:
+    store, states = told(story)
+    for verified, state in zip(reader(store).read().entries[1:], states[:-1], strict=True):
+        content = read_content(verified.entry.kind, verified.entry.data, "test")
+        if isinstance(content, PointerMoved):
+            assert state.freeze(content.channel) is None
+            assert state.withdrawal(content.version) is None
 
 
 STORY, _ = told(
@@ -141,11 +294,17 @@ def test_no_signed_text_is_more_than_refused(text: str) -> None:
         open_entry(sealed, "here", keyring())
 
 
+FIELDS = (
+    *("version", "release", "boards", "channel", "statement", "lineage", "passed", "x"),
+    *("policy", "previous", "request", "stop", "channels", "streams", "pipeline_keys", "decided_at"),
+)
+
+
 @QUICK
 @given(
     st.sampled_from(sorted(KINDS)),
     st.dictionaries(
-        st.sampled_from(("version", "release", "boards", "channel", "statement", "lineage", "passed", "x")),
+        st.sampled_from(FIELDS),
         json_values,
     ),
 )
