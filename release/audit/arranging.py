@@ -133,5 +133,5 @@ def _forked(one: Opened, expected: str) -> Finding:
         expected=expected,
         found=f"{one.digest}, another entry {one.sequence} that is signed, too",
         hint="there are two ledgers: the store was put back to an older time and went on, or a key that"
-        " signs entries is in wrong hands",
+        " signs entries is in wrong hands; or somebody altered nothing but the wrapping of its signature",
     )

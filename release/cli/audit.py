@@ -70,7 +70,11 @@ def audit_mirror(
     ] = None,
     settings: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Settings with the product's own file names."),
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Settings with the product's own file names and, for s3://, the endpoint.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -81,11 +85,14 @@ def audit_mirror(
     goes on after a break. Exit code 1 when there is any; warnings and notes are only printed.
 
     Give only keys that you got from somewhere else than the mirror. Needs no settings, takes nothing
-    but file names from them, and writes only temporary files and the one of --state.
+    from them but file names and the endpoint of S3, and writes only temporary files and the one of
+    --state.
     """
     if releases and not payload_key:
         raise typer.BadParameter("expected the keys of payloads, too", param_hint="--payload-key")
-    naming = NamingScheme() if settings is None else load_settings(settings).naming
+    options = None if settings is None else load_settings(settings)
+    naming = NamingScheme() if options is None else options.naming
+    store = None if options is None else options.store
     if state is not None:
         check_place(state)
     with ExitStack() as stack:
@@ -111,7 +118,7 @@ def audit_mirror(
                 naming=naming,
             )
             auditor = replace(auditor, release_check=verification)
-        report = audit(open_mirror(mirror), auditor)
+        report = audit(open_mirror(mirror, store), auditor)
     if state is not None and report.seen is not None:
         remember(state, report.seen)
     _tell(report, as_json=as_json)
