@@ -16,12 +16,16 @@ import pytest
 
 from release.catalog.naming import ledger_key
 from release.cli.main import run
+from release.digests import Digest
 from release.errors import NotVerifiedError
 from release.ledger.entries import Entry, Sealed, read_body, read_sealed, write_body, write_sealed
 from release.ledger.kinds import PointerMoved
 from release.line.audit_job import audit_job
+from release.mirror.directory import DirectoryStore
+from release.mirror.s3 import S3Store
 from release.wiring import open_yard
 from tests.e2e.refusal import Forger
+from tests.seaweedfs import ACCESS_KEY, SECRET_KEY, SeaweedFS, seaweedfs  # noqa: F401 - a fixture
 from tests.small_yard import BOARD, NEW, OLD, PRODUCT, SmallYard
 
 PEOPLE = ("ada", "grace", "linus")
@@ -167,6 +171,30 @@ class served:  # noqa: N801 - used like a function
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def test_on_a_real_s3_server_the_same_comes_out(
+    audited: Audited,
+    seaweedfs: SeaweedFS,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bucket = seaweedfs.new_bucket()
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_ENDPOINT_URL_S3": seaweedfs.endpoint_url,
+    }.items():
+        monkeypatch.setenv(name, value)
+    store = S3Store(bucket=bucket, prefix="demo", endpoint_url=seaweedfs.endpoint_url)
+    here = DirectoryStore(audited.mirror)
+    for key in here.list(""):
+        data = here.read(key)
+        store.create(key, data, sha256=Digest.sha256(data))
+    url = f"s3://{bucket}/demo"
+    assert audited.findings(url=url) == set()
+    store.delete(ledger_key(2))
+    store.replace("ledger/other", b"x")
+    assert audited.findings(url=url) == {("entry-missing", ledger_key(2)), ("ledger-stray", "ledger/other")}
 
 
 # --- the ledger ------------------------------------------------------------------------------------

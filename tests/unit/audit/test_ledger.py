@@ -153,6 +153,12 @@ def test_an_entry_of_tomorrow_is_told_today_and_not_tomorrow(mirror: Mirror) -> 
     assert Code.ENTRY_POSTDATED not in {code for code, _ in found}
 
 
+def test_a_persons_clock_that_is_ahead_is_theirs(mirror: Mirror) -> None:
+    text = mirror.asked("2.0.0", "beta", BOB).statement()
+    mirror.pretend(made(text, BOB), BOB, time=mirror.now + timedelta(hours=1))
+    assert {code for code, _ in mirror.codes()} == {Code.HEAD_BEHIND}
+
+
 def test_what_cannot_be_so_is_told_and_walked_past(mirror: Mirror) -> None:
     mirror.pretend(released("2.0.0"))
     assert "registered twice" in mirror.one(Code.ENTRY_CONTRADICTS).found
