@@ -12,9 +12,10 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import BinaryIO
 
-from release.catalog.naming import HEAD_FILE
+import pytest
+
 from release.cli.main import run
-from tests.small_yard import BOARD, PRODUCT, SmallYard
+from tests.small_yard import PRODUCT, SmallYard
 
 Talk = Callable[[BinaryIO, Event], None]
 """Sends whatever it likes until the event is set, or the other side has gone."""
@@ -85,6 +86,22 @@ class HostileMirror:
         return run(["verify", self.url, *arguments, *options])
 
 
+@dataclass(frozen=True)
+class Times:
+    """One yard, and its mirror as it was at two times: alpha at the old release, then at the new one."""
+
+    yard: SmallYard
+    before: Path
+    after: Path
+
+
+def refused(capsys: pytest.CaptureFixture[str]) -> str:
+    """What was said to the person who verified."""
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.err
+    return printed.out + printed.err
+
+
 def flip(path: Path, place: int = -1) -> None:
     """Change one bit of a file, whoever else has a link to it."""
     data = bytearray(path.read_bytes())
@@ -133,6 +150,3 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
         pass
-
-
-__all__ = ["BOARD", "HEAD_FILE", "HostileMirror", "Talk", "dripping", "endless", "flip", "served"]
