@@ -19,7 +19,7 @@ def default_governance(people: Sequence[Person], edges: Sequence[Edge]) -> Terms
     More than half of every role that moves a channel, and never fewer than a channel asks of it, so that
     nobody gets around a channel's quorum by changing it; of every role there is where none moves one.
     """
-    held = Counter(role for person in people for role in set(person.roles))
+    held = Counter(role for person in people for role in dict.fromkeys(person.roles))
     asked = [quorum for edge in edges for quorum in edge.quorum if quorum.role in held]
     needed = {role: Quorum(role=role, share=_HALF).needed(held[role]) for role in held}
     for quorum in asked:
