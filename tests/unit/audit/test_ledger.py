@@ -8,10 +8,18 @@ import pytest
 
 from release.audit.finding import Code, Severity
 from release.catalog.naming import ledger_key
+from release.catalog.version import Version
 from release.ledger.entries import ENTRY_LIMIT
 from release.ledger.fold import Trust
-from release.ledger.kinds import EvidenceFound, Genesis, RequestMade, read_content, write_content
-from tests.unit.audit.mirrors import Mirror, changed
+from release.ledger.kinds import (
+    EvidenceFound,
+    Genesis,
+    PointerMoved,
+    RequestMade,
+    read_content,
+    write_content,
+)
+from tests.unit.audit.mirrors import Mirror, changed, version_file
 from tests.unit.ledger.fakes import PIPELINE, digest_of, made, released
 from tests.unit.promotion.scene import ALICE, BOB, CAROL, MALLORY
 
@@ -237,3 +245,56 @@ def test_one_break_hides_no_other(mirror: Mirror) -> None:
         (Code.DECISION_NOT_ALLOWED, first),
         (Code.DECISION_NOT_ALLOWED, third),
     } <= {*found}
+
+
+def test_with_beginning_and_policy_lost_the_rest_is_walked_all_the_same(mirror: Mirror) -> None:
+    del mirror.store.objects[ledger_key(0)]
+    del mirror.store.objects[f"policy/{mirror.policy.digest.hex}.toml"]
+    report = mirror.audit()
+    codes = {one.code for one in report.findings}
+    assert codes == {Code.ENTRY_MISSING, Code.DECISION_UNCHECKED, Code.REQUEST_IGNORED}
+    assert report.counts.releases == 2, "channels are those that entries name"
+
+
+def test_a_ledger_of_which_only_the_end_is_left_is_walked(mirror: Mirror) -> None:
+    for number in range(mirror.state.sequence):
+        mirror.store.objects.pop(ledger_key(number), None)
+    report = mirror.audit()
+    assert report.counts.entries == 1
+    assert {Code.ENTRY_MISSING, Code.ENTRY_CONTRADICTS} <= {one.code for one in report.findings}
+
+
+def test_a_move_to_what_is_not_registered_moves_nothing(mirror: Mirror) -> None:
+    request = mirror.request("2.0.0", "beta")
+    moved = PointerMoved(
+        channel="beta",
+        version=Version(9, 0, 0),
+        release=digest_of("9.0.0"),
+        request=request,
+        generation=2,
+        from_version=Version(1, 0, 0),
+        decided_at=mirror.now,
+    )
+    key = mirror.pretend(moved)
+    found = mirror.codes()
+    assert (Code.ENTRY_CONTRADICTS, key) in found
+    assert Code.POINTER_STALE not in {code for code, _ in found}
+
+
+def test_after_a_move_that_cannot_be_so_later_ones_are_judged_by_themselves(mirror: Mirror) -> None:
+    """The pipeline says that beta is at 2.0.0; what comes next starts from there and is allowed, or not."""
+    request = mirror.request("2.0.0", "beta")
+    moved = PointerMoved(
+        channel="beta",
+        version=Version(2, 0, 0),
+        release=mirror.digest("2.0.0"),
+        request=request,
+        generation=7,
+        from_version=Version(1, 0, 0),
+        decided_at=mirror.now,
+    )
+    wrong = mirror.pretend(moved)
+    mirror.store.objects["beta/amd64-usr/current/version.txt"] = version_file("2.0.0")
+    found = mirror.codes()
+    assert (Code.ENTRY_CONTRADICTS, wrong) in found
+    assert Code.POINTER_FORGED not in {code for code, _ in found}
