@@ -39,7 +39,7 @@ _CHANNELS = """\
 """
 
 _REST = """# Changing this file: `humpyard policy request NEW_FILE`, under the quorum of the policy in force.
-# Left out: more than half of every role that moves a channel.
+# Left out: more than half of every role that moves a channel, and never fewer than a channel asks for.
 [governance]
 quorum = [{{ role = {role}, count = {count} }}]
 
@@ -57,7 +57,8 @@ payload_signatures = 1       # distinct trusted keys that must have signed every
 release_lifetime_days = 90   # nothing is published with keys that expire sooner
 head_valid_for = 24          # hours after which nobody believes a mirror that shows nothing newer
 
-# When nothing is promoted. Local times in the zone; `every` is a rule of RFC 5545.
+# When nothing is promoted. Local times in the zone; `every` is a rule of RFC 5545
+# that begins with `begins`.
 # [[freezes]]
 # name = "winter holidays"
 # zone = "Europe/Berlin"

@@ -9,9 +9,9 @@ from enum import StrEnum
 from pydantic import with_config
 
 from release.digests import Digest
-from release.errors import InputError
 from release.ledger.fields import Fingerprint, Prose, Reader, Sha256, Utc, Word
 from release.ledger.statements import SIGN_OFF, read_statement, statement_digest, write_statement
+from release.promotion.request import check_period
 
 
 class Verdict(StrEnum):
@@ -41,8 +41,7 @@ class SignOff:
     reason: Prose = ""
 
     def __post_init__(self) -> None:
-        if self.expires_at <= self.at:
-            raise InputError(f"sign-off: expires at {self.expires_at}, not after it is made ({self.at})")
+        check_period("sign-off", self.at, self.expires_at)
 
     def statement(self) -> str:
         """The text to be signed by ``by``."""

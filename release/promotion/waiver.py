@@ -73,8 +73,8 @@ def waivers_for(
     """
     found = []
     for record in state.waivers.get(release, ()):
-        given = _given(record, policy, now)
-        if given is not None and given.waiver.product == state.product and given.waiver.evidence == evidence:
+        given = _given(record, state, policy, now)
+        if given is not None and given.waiver.evidence == evidence:
             found.append(given)
     return tuple(found)
 
@@ -84,7 +84,7 @@ def waived(given: Iterable[GivenWaiver]) -> frozenset[str]:
     return frozenset(item for one in given for item in one.waiver.items)
 
 
-def _given(record: WaiverRecord, policy: Policy, now: datetime) -> GivenWaiver | None:
+def _given(record: WaiverRecord, state: State, policy: Policy, now: datetime) -> GivenWaiver | None:
     try:
         read = read_waiver(record.statement)
     except InputError:
@@ -93,6 +93,7 @@ def _given(record: WaiverRecord, policy: Policy, now: datetime) -> GivenWaiver |
     counts = (
         person is not None
         and record.signer == read.by
+        and read.product == state.product
         and read.role in person.roles
         and read.role in policy.waiver_roles
         and read.at - now <= CLOCK_SKEW

@@ -15,7 +15,17 @@ from release.promotion.case import Case, GivenSignOff
 from release.promotion.decide import decide
 from release.promotion.sign_off import SignOff, Verdict
 from tests.unit.ledger.fakes import FakeKey
-from tests.unit.promotion.scene import ALICE, ALICE_SECOND, BOB, CAROL, DORA, ERIN, MALLORY, Scene
+from tests.unit.promotion.scene import (
+    ALICE,
+    ALICE_SECOND,
+    BOB,
+    CAROL,
+    DORA,
+    ERIN,
+    MALLORY,
+    POLICY_TEXT,
+    Scene,
+)
 
 QUICK = settings(
     max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -26,7 +36,8 @@ MAINTAINERS = {ALICE: "Alice", ALICE_SECOND: "Alice", BOB: "Bob", CAROL: "Carol"
 
 
 def _base() -> Case:
-    scene = Scene()
+    quorum = 'quorum = [{ role = "maintainer", count = 2 }]'
+    scene = Scene(POLICY_TEXT.replace(quorum, f"{quorum}\noverrule{quorum.removeprefix('quorum')}"))
     return scene.case(scene.request("2.0.0", "beta", DORA), scene.now + timedelta(hours=10))
 
 
