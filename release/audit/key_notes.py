@@ -83,8 +83,8 @@ def _revoked(uses: Mapping[str, Use], known: Mapping[str, KeyHealth]) -> Iterato
             where=fingerprint,
             expected="entries by keys that were never revoked",
             found=f"{who}; it signed {use.count} times, first in {use.first}",
-            hint="readers refuse this ledger with the revoked key; whether its signatures were its owner's"
-            " is for people to find out",
+            hint="what a person signed with it counts for nothing any more, and what the pipeline did"
+            " is refused; whether that was its owner is for people to find out",
         )
 
 

@@ -27,8 +27,9 @@ from release.ledger.entries import (
 from release.ledger.fold import Trust, step
 from release.ledger.kinds import KINDS, Content, Genesis, Statement, kind_of, read_content, write_content
 from release.ledger.state import State
-from release.ledger.verified import VerifiedEntry
+from release.ledger.verified import REVOKED, VerifiedEntry
 from release.mirror.store import ConflictError, MissingObjectError, ObjectTooLargeError
+from release.signing.openpgp_status import RevokedKeyError
 
 ATTEMPTS = 20
 """How often ``append`` starts again because another writer was quicker."""
@@ -102,6 +103,9 @@ Proposal = Callable[[State], Content | None]
 def open_entry(data: bytes, key: str, verifier: StatementVerifier) -> VerifiedEntry:
     """Verify one stored entry: the envelope's signature and, where there is a statement, its signature.
 
+    A key that was revoked has signed, and is told as ``REVOKED``: the fold believes no entry of the
+    pipeline by it, and no statement by it counts.
+
     Both are judged at the entry's own time, so that a key which expired later takes nothing back.
     How far that time can be believed is said in ``release.ledger.fold``.
 
@@ -136,6 +140,10 @@ def _statement_signer(entry: Entry, key: str, verifier: StatementVerifier) -> st
 def _signer(verifier: StatementVerifier, data: bytes, signature: str, at: datetime, where: str) -> str:
     try:
         return verifier.verify(data, signature, at=at)
+    except RevokedKeyError as error:
+        if error.fingerprint:
+            return REVOKED + error.fingerprint
+        raise LedgerBrokenError(f"{where}: {error.message}", hint=error.hint) from error
     except NotVerifiedError as error:
         raise LedgerBrokenError(f"{where}: {error.message}", hint=error.hint) from error
 

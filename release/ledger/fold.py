@@ -8,7 +8,9 @@ Keys are judged at the time an entry says, so that time must be worth something:
 before what the pipeline said last, and people's entries, whose clocks are theirs, move that floor for
 nobody. What remains: whoever holds an expired key *and* may write to the store can date an entry back
 to the pipeline's last one. The gate still judges requests and sign-offs at its own time. A revoked
-key never counts: retire a key by letting it expire, and keep its public half in the keyring.
+key never counts: what a person said with it is nobody's (a no-go of theirs still holds), and entries of
+the pipeline by it are refused. Retire the pipeline's keys by letting them expire, and keep the public
+half of every key in the keyring.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ from release.ledger.kinds import (
     read_content,
 )
 from release.ledger.state import PolicyPeriod, State
-from release.ledger.verified import VerifiedEntry
+from release.ledger.verified import REVOKED, VerifiedEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +149,8 @@ def _check_writer(state: State, content: Content, verified: VerifiedEntry, trust
         f"a {verified.entry.kind} entry may only be written by the pipeline, not by {verified.signer}",
     )
     need(
-        verified.signer in trust.people and verified.signer == verified.statement_signer,
+        verified.signer.removeprefix(REVOKED) in trust.people
+        and verified.signer == verified.statement_signer,
         f"written by {verified.signer}, who may only record statements of their own and must be known",
     )
 

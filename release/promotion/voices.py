@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from release.ledger.entries import CLOCK_SKEW
+from release.ledger.verified import REVOKED
 from release.promotion.case import Case, GivenSignOff, UnreadableSignOff
 from release.promotion.policy import Person, Quorum
 from release.promotion.sign_off import SignOff, Verdict
@@ -80,8 +81,16 @@ def _signed(case: Case, person: Person) -> list[GivenSignOff]:
     return [
         given
         for given in case.sign_offs
-        if given.signer in person.fingerprints and given.sign_off.request == case.digest
+        if _is_theirs(given.signer, person) and given.sign_off.request == case.digest
     ]
+
+
+def _is_theirs(signer: str, person: Person) -> bool:
+    """Whether a key of the person signed, revoked ones included: a no-go by one still holds.
+
+    Nothing else that one said counts, because nobody says it in that name; see ``_is_spoken``.
+    """
+    return signer.removeprefix(REVOKED) in person.fingerprints
 
 
 def _is_spoken(case: Case, given: GivenSignOff) -> bool:
@@ -104,7 +113,7 @@ def _voice(case: Case, person: Person, overruled: int) -> Voice:
         objection = _objection(case, person, go, theirs)
     else:
         forged = any(given.sign_off.verdict is Verdict.GO for given in theirs)
-        objection = "forged, or dated in the future" if forged else None
+        objection = "forged, by a revoked key, or dated in the future" if forged else None
     counts = go is not None and objection is None and not vetoes
     return Voice(
         person=person,
@@ -127,7 +136,7 @@ def _vetoes(
     against += [
         (given, given.recorded, given.sequence)
         for given in case.unreadable
-        if given.signer in person.fingerprints
+        if _is_theirs(given.signer, person)
     ]
     return [(said, place) for said, at, place in against if not _mended(at, place, spoken)]
 

@@ -171,7 +171,7 @@ def test_a_go_from_the_future_does_not_count_yet(scene: Scene) -> None:
     with_recorded(scene, early.statement(), BOB)
     (rule,) = scene.decide(asked).unmet
     assert rule.missing is not None
-    assert "Bob forged, or dated in the future" in rule.missing
+    assert "Bob forged, by a revoked key, or dated in the future" in rule.missing
     assert scene.unmet(asked, early.at - timedelta(minutes=5)) == ()
 
 
