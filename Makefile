@@ -2,6 +2,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 DEMO ?= demo
+REHEARSAL ?= rehearsal
 COVERAGE_FLOOR := 92
 
 export UV_LINK_MODE ?= copy
@@ -9,7 +10,7 @@ export UV_LINK_MODE ?= copy
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help setup setup-test demo test lint types fmt ci bench proto lock clean
+.PHONY: help setup setup-test demo rehearsal test lint types fmt ci bench proto lock clean
 
 help:  ## what the targets do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -22,6 +23,9 @@ setup-test:
 
 demo: setup  ## the whole line once, on images built from this machine's files, into ./demo
 	@$(BIN)/python -m flows.demo --out $(DEMO)
+
+rehearsal: setup  ## a promotion by five people on a real S3 server, with all that goes wrong, into ./rehearsal
+	@$(BIN)/python -m flows.rehearsal --out $(REHEARSAL)
 
 test: setup-test  ## every test, with branch coverage and its floor
 	@$(BIN)/pytest --cov --cov-report=term --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
@@ -53,4 +57,4 @@ lock:  ## resolve pyproject.toml anew into requirements.lock
 	    --no-annotate --python-version 3.11 --group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove what the targets made
-	@rm -rf .venv .bootstrap build dist $(DEMO) .coverage .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .bootstrap build dist $(DEMO) $(REHEARSAL) .coverage .mypy_cache .ruff_cache .hypothesis .import_linter_cache
