@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from release.catalog.version import Version
+from release.ledger.kinds import ReleaseRegistered
 from release.ledger.state import EvidenceRecord, evidence_key
-from release.promotion.baselines import baselines
+from release.promotion.baselines import Baselines, baselines
 from release.promotion.case import PromotionCase
 from release.promotion.evidence_names import (
     BOOT_BYTES,
@@ -22,7 +23,7 @@ from release.promotion.evidence_names import (
 )
 from release.promotion.policy import Edge, Limits
 from release.promotion.rule import RuleResult, result
-from release.promotion.waiver import waived, waivers_for
+from release.promotion.waiver import GivenWaiver, waived, waivers_for
 
 
 def evidence(case: PromotionCase, edge: Edge) -> Iterator[RuleResult]:
@@ -51,7 +52,11 @@ def _comparisons(case: PromotionCase) -> Iterator[RuleResult]:
 def _baselines(case: PromotionCase) -> tuple[Version, ...]:
     if case.release is None:
         return ()
-    return baselines(case.state, case.release, case.request.channel, case.request.from_channel).versions
+    return _baselines_of(case, case.release).versions
+
+
+def _baselines_of(case: PromotionCase, release: ReleaseRegistered) -> Baselines:
+    return baselines(case.state, release, case.request.channel, case.request.from_channel)
 
 
 def _known(case: PromotionCase, key: str) -> EvidenceRecord | None:
@@ -65,7 +70,7 @@ def _passed(case: PromotionCase, name: str, key: str) -> RuleResult:
         return result(f"evidence {key}", False, "unknown", missing)
     if found.passed:
         return result(f"evidence {key}", True, f"passed {found.detail}".strip(), missing)
-    given = waivers_for(case.state, case.policy, case.request.release, name, case.now)
+    given = _answers(case, name)
     failures = [item for item in found.failed if not item.startswith(DOWNGRADE)]
     open_failures = [item for item in failures if item not in waived(given)]
     if failures and not open_failures:
@@ -78,10 +83,20 @@ def _passed(case: PromotionCase, name: str, key: str) -> RuleResult:
     return result(f"evidence {key}", False, f"failed {found.detail}".strip(), missing, _waivers(case))
 
 
+def _answers(case: PromotionCase, name: str) -> tuple[GivenWaiver, ...]:
+    """The waivers that count here. Who asked or built answers for nothing, as their go counts for nothing."""
+    given = waivers_for(case.state, case.policy, case.request.release, name, case.now)
+    return tuple(one for one in given if case.interested.isdisjoint(one.person.fingerprints))
+
+
 def _waivers(case: PromotionCase) -> tuple[str, ...]:
     """Who could give a waiver."""
     roles = set(case.policy.waiver_roles)
-    return tuple(person.name for person in case.policy.people if roles.intersection(person.roles))
+    return tuple(
+        person.name
+        for person in case.policy.people
+        if roles.intersection(person.roles) and case.interested.isdisjoint(person.fingerprints)
+    )
 
 
 def limits(case: PromotionCase, edge: Edge) -> Iterator[RuleResult]:
@@ -92,11 +107,11 @@ def limits(case: PromotionCase, edge: Edge) -> Iterator[RuleResult]:
         return
     if wanted.boot_bytes is not None:
         yield _within(case, "boot budget", SIZES, (BOOT_BYTES,), most=wanted.boot_bytes, unit="bytes")
-    head = case.state.heads.get(case.request.channel)
+    head = None if case.release is None else _baselines_of(case, case.release).head
     if head is None:
         yield result("limits", True, "nothing to compare with", "")
         return
-    key = evidence_key(COMPARISON, head.version)
+    key = evidence_key(COMPARISON, head)
     if wanted.image_growth_percent is not None:
         facts = (IMAGE_GROWTH_PERMILLE, FULL_GROWTH_PERMILLE)
         yield _within(case, "growth", key, facts, most=wanted.image_growth_percent * 10, unit="permille")
@@ -129,7 +144,7 @@ def _downgrades(case: PromotionCase, key: str, most: int) -> RuleResult:
     found = _known(case, key)
     if found is None or DOWNGRADES not in found.facts:
         return result("limit downgrades", False, f"unknown: no {DOWNGRADES} in {key}", f"{key} recorded")
-    given = waivers_for(case.state, case.policy, case.request.release, COMPARISON, case.now)
+    given = _answers(case, COMPARISON)
     named = {item for item in found.failed if item.startswith(DOWNGRADE)}
     answered = len(named & waived(given))
     left = max(found.facts[DOWNGRADES], len(named)) - answered

@@ -56,6 +56,15 @@ def test_all_that_failed_must_be_named(scene: RuledScene, asked: Digest) -> None
     assert f"{RULE}: failed, waived by Erin, Alice: 2 of 90 failed" in lines, "it is told"
 
 
+def test_who_asked_answers_for_nothing(scene: RuledScene) -> None:
+    asked = scene.agree(scene.request("2.0.0", "beta", ERIN), ALICE, BOB)
+    scene.waive(scene.waiver("2.0.0", KOLA, *FAILED))
+    (rule,) = scene.decide(asked).unmet
+    assert (rule.name, rule.who) == (RULE, ("Alice",))
+    scene.waive(scene.waiver("2.0.0", KOLA, *FAILED, by=ALICE.fingerprint), ALICE)
+    assert scene.unmet(asked) == ()
+
+
 def test_what_fails_later_was_not_answered_for(scene: RuledScene, asked: Digest) -> None:
     scene.waive(scene.waiver("2.0.0", KOLA, *FAILED))
     assert scene.unmet(asked) == ()
