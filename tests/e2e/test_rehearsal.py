@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -14,21 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from flows.rehearsal.__main__ import rehearse
 from flows.rehearsal.company import ROLES
 from tests.seaweedfs import WEED
 from tests.softhsm import need_softhsm
 
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT = 540
 
 Command = dict[str, Any]
-
-
-def rehearse(out: Path) -> subprocess.CompletedProcess[str]:
-    """What the target of the Makefile runs."""
-    command = [sys.executable, "-m", "flows.rehearsal", "--out", str(out)]
-    return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=LIMIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +50,13 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Rehearsed:
             pytest.fail(reason)
         pytest.skip(reason)
     out = tmp_path_factory.mktemp("company") / "rehearsal"
-    done = rehearse(out)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return Rehearsed(out, done.stdout, tuple(json.loads((out / "transcript.json").read_text())))
+    told, before = io.StringIO(), dict(os.environ)
+    try:
+        rehearse(out, Console(file=told, highlight=False))
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return Rehearsed(out, told.getvalue(), tuple(json.loads((out / "transcript.json").read_text())))
 
 
 REFUSED = (
@@ -161,7 +161,13 @@ def test_a_copy_of_the_mirror_is_left_and_the_server_is_not(rehearsed: Rehearsed
 def test_a_directory_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
     mine = tmp_path / "thesis.txt"
     mine.write_text("almost finished")
-    done = rehearse(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.rehearsal", "--out", str(tmp_path)],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1
     assert "something else is there" in done.stderr
     assert mine.read_text() == "almost finished"
