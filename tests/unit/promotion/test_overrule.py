@@ -91,6 +91,18 @@ def test_a_go_that_was_kept_back_does_not_undo_a_withdrawal(scene: RuledScene) -
     assert scene.unmet(asked) == ("quorum maintainer",)
 
 
+def test_in_the_same_moment_no_is_said_last(scene: RuledScene) -> None:
+    """Whatever the order in which the two were handed in."""
+    asked = scene.agree(scene.request("2.0.0", "beta"), ALICE)
+    go = scene.said(asked, BOB)
+    scene.sign_off(asked, BOB, WITHDRAW, at=go.at)
+    scene.record_sign_off(go.statement(), BOB)
+    assert scene.unmet(asked) == ("quorum maintainer",)
+    no_go = scene.sign_off(asked, CAROL, NO_GO)
+    scene.sign_off(asked, CAROL, at=no_go.at)
+    assert "no-veto" in scene.unmet(asked)
+
+
 @pytest.mark.parametrize("minutes", [-3, 0])
 def test_a_withdrawal_counts_although_the_clock_was_put_back_meanwhile(
     scene: RuledScene, minutes: int

@@ -119,7 +119,7 @@ def test_a_stream_opened_later_from_something_older_does_not_take_lts_back(line:
     line.promote("3.0.0", NEW)
     asked = agreed(line, "2.0.0", OLD)
     (rule,) = line.decide(asked).unmet
-    assert (rule.name, rule.detail) == ("upwards", "lts goes from 3.0.0 to 2.0.0")
+    assert (rule.name, rule.detail, rule.final) == ("upwards", "lts goes from 3.0.0 to 2.0.0", True)
 
 
 def test_two_requests_open_a_stream_once(line: Line) -> None:
