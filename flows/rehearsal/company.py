@@ -21,7 +21,7 @@ ROLES = {
     "grace": "maintainer",
     "linus": "maintainer",
     "radia": "security",
-    "whit": "security",
+    "barbara": "security",
 }
 """Five people, two roles."""
 STRANGER = "mallory"

@@ -39,7 +39,7 @@ class Rehearsal:
         stage = self.stage
         stage.act(
             f"Before: {OLD} is what machines have, in alpha, beta and stable",
-            "Ada, Grace and Linus are maintainers, Radia and Whit are security. Each has a directory of their"
+            "Ada, Grace and Linus are maintainers, Radia and Barbara are security. Each has a directory of their"
             " own with their own secret key, whose fingerprint is $ME. The pipeline's has none of theirs.",
         )
         if self.offline:
@@ -176,7 +176,7 @@ class Rehearsal:
         reason = ["--reason", "machines with many disks do not come back"]
         stop = stage.does("radia", "stop", "pause", "stable", *reason).digest
         stage.does(PIPELINE, "promote", "run", shows="  signed as")
-        stage.does("whit", "head", "show", shows="stable|channel")
+        stage.does("barbara", "head", "show", shows="stable|channel")
         asked = stage.does(
             "ada", "stop", "lift", stop, "--reason", "it was the firmware of one vendor"
         ).digest
@@ -185,7 +185,7 @@ class Rehearsal:
             PIPELINE, "promote", "run", because=["1 more go of role maintainer", "1 more go of role security"]
         )
         stage.signs("linus", asked, "--go")
-        stage.signs("whit", asked, "--go")
+        stage.signs("barbara", asked, "--go")
         stage.does(PIPELINE, "promote", "run", shows="record|  signed as")
 
     def _stream(self) -> None:
@@ -194,7 +194,7 @@ class Rehearsal:
         stage.act(f"A new stream: {stream} is opened from stable, and lts follows it")
         stage.refused("linus", "promote", "request", NEW, "--to", "lts", because=["lts"])
         asked = stage.does("linus", "promote", "request", NEW, "--to", stream).digest
-        for name in ("ada", "grace", "whit"):
+        for name in ("ada", "grace", "barbara"):
             stage.signs(name, asked, "--go")
         stage.clock.later(1, 9)
         stage.say("A day in stable is asked for. While it was paused, it was offered to nobody:")
@@ -210,7 +210,7 @@ class Rehearsal:
         stage.quietly("ada", "promote", "request", BAD, "--to", "alpha")
         stage.does(PIPELINE, "promote", "run", shows=_MOVED)
         advice = ["--advice", f"wait for {MENDED}; do not reboot"]
-        stage.does("whit", "stop", "withdraw", BAD, "--reason", "loses data on btrfs", *advice)
+        stage.does("barbara", "stop", "withdraw", BAD, "--reason", "loses data on btrfs", *advice)
         stage.does(PIPELINE, "promote", "run", shows="  signed as")
         stage.does("ada", "head", "show", shows="alpha|channel|withdrawn")
         stage.refused("ada", "promote", "request", BAD, "--to", "beta", because=["is withdrawn: loses data"])
@@ -226,7 +226,7 @@ class Rehearsal:
         for name in ("grace", "linus"):
             stage.signs(name, asked, "--go")
         stage.refused(PIPELINE, "promote", "run", because=["hurry security", "2 more go of role security"])
-        for name in ("radia", "whit"):
+        for name in ("radia", "barbara"):
             stage.signs(name, asked, "--go")
         stage.does(PIPELINE, "promote", "run", shows=_MOVED)
 

@@ -133,7 +133,7 @@ def test_the_audit_believes_the_mirror_and_tells_what_was_loud(rehearsed: Rehear
     assert "no breaks" in audit["said"]
     assert "decision-hurried" in audit["said"]
     assert "stop-stands" in audit["said"]
-    assert "--people-key=../public-keys/{ada,grace,linus,radia,whit}.asc" in rehearsed.told
+    assert "--people-key=../public-keys/{ada,grace,linus,radia,barbara}.asc" in rehearsed.told
 
 
 def test_no_secret_payload_key_was_ever_where_the_pipeline_is(rehearsed: Rehearsed) -> None:
