@@ -153,7 +153,10 @@ def _mended(at: datetime, place: int, spoken: Iterable[GivenSignOff]) -> bool:
 
 
 def _taken_back(given: GivenSignOff, theirs: Iterable[GivenSignOff]) -> bool:
-    """Whether the same person withdrew, said no earlier or recorded later: no go kept back counts."""
+    """Whether the same person withdrew: in the same moment or later, or recorded later.
+
+    So a go that was kept back does not count.
+    """
     return any(
         one.sign_off.verdict is Verdict.WITHDRAW
         and (one.sign_off.at >= given.sign_off.at or one.sequence > given.sequence)
