@@ -40,7 +40,8 @@ class Rehearsal:
         stage.act(
             f"Before: {OLD} is what machines have, in alpha, beta and stable",
             "Ada, Grace and Linus are maintainers, Radia and Barbara are security. Each has a directory of"
-            " their own with their own secret key, whose fingerprint is $ME. The pipeline's has none of theirs.",
+            " their own with their own secret key, whose fingerprint is $ME. The pipeline's has none of"
+            " theirs.",
         )
         if self.offline:
             self._machines = make_machines(stage.company)
