@@ -107,7 +107,9 @@ def quorum_of(case: Case, quorum: Quorum, name: str = "quorum") -> RuleResult:
     needed = quorum.needed(len(holders))
     counted = tuple(voice.person.name for voice in said if voice.role == quorum.role)
     free = tuple(person.name for person in holders if person.name not in counted and _may_say(case, person))
-    ignored = [f"{voice.person.name} {voice.silent_because}" for voice in said if voice.silent_because]
+    ignored = [
+        f"{voice.person.name} {voice.silent_because}" for voice in said if _meant_for(voice, quorum.role)
+    ]
     lacking = needed - len(counted)
     missing = f"{lacking} more go of role {quorum.role}"
     if lacking > len(free):
@@ -116,6 +118,12 @@ def quorum_of(case: Case, quorum: Quorum, name: str = "quorum") -> RuleResult:
         missing += f" (not counted: {'; '.join(ignored)})"
     detail = f"{len(counted)} of {needed}" + (f" ({', '.join(counted)})" if counted else "")
     return result(f"{name} {quorum.role}", lacking <= 0, detail, missing, free)
+
+
+def _meant_for(voice: Voice, role: str) -> bool:
+    """Whether somebody's go that does not count was, or could have been, one of this role."""
+    why = voice.silent_because
+    return why is not None and (role in voice.person.roles or why.endswith(f"the role {role}"))
 
 
 def _may_say(case: Case, person: Person) -> bool:
