@@ -4,6 +4,8 @@ BIN := .venv/bin
 DEMO ?= demo
 REHEARSAL ?= rehearsal
 COVERAGE_FLOOR := 92
+# Processes that run tests side by side; a file's tests stay together, with the servers they share.
+JOBS ?= 2
 
 export UV_LINK_MODE ?= copy
 # Prefect asks its makers nothing and tells them nothing.
@@ -28,7 +30,7 @@ rehearsal: setup  ## a promotion by five people on a real S3 server, with all th
 	@$(BIN)/python -m flows.rehearsal --out $(REHEARSAL)
 
 test: setup-test  ## every test, with branch coverage and its floor
-	@$(BIN)/pytest --cov --cov-report=term --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile --cov --cov-report=term --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
 
 lint: setup  ## ruff, layers, spelling
 	@$(BIN)/ruff check --no-cache .
