@@ -32,7 +32,15 @@ CONNECT_TIMEOUT = 10.0
 """Seconds, for each address of a host; TLS has as many again."""
 
 _PACE = Pace()
-_BAD_ADDRESS = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, LocationParseError)
+_BAD_ADDRESS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    LocationParseError,
+    ValueError,
+)
+"""ValueError is what requests lets through for some addresses that a server redirects to."""
+_LONGEST_LENGTH = 19
+"""Digits of a Content-Length; Python would not even read some thousand."""
 
 
 class HttpReader:
@@ -103,8 +111,8 @@ class HttpReader:
             return None
         with response:
             length = response.headers.get("Content-Length", "")
-            if not (length.isascii() and length.isdigit()):
-                raise InputError(f"{self._base}{key}: expected a Content-Length, found {length!r}")
+            if not (length.isascii() and length.isdigit() and len(length) <= _LONGEST_LENGTH):
+                raise InputError(f"{self._base}{key}: expected a Content-Length, found {length[:40]!r}")
             return ObjectStat(size=int(length), etag=response.headers.get("ETag", ""))
 
     def list(self, prefix: str) -> Iterator[str]:

@@ -174,6 +174,14 @@ class _PacedResponse(HTTPResponse):
             self.fp.close()
             self.fp = io.BufferedReader(_PacedRaw(sock, exchange))
 
+    def begin(self) -> None:
+        """Read status and headers, and forget what encoding they tell.
+
+        Bodies of redirects would be unpacked, and some hundred bytes that were packed twice fill all memory.
+        """
+        super().begin()
+        del self.headers["Content-Encoding"]
+
 
 class _PacedHttpConnection(HTTPConnection):
     response_class = _PacedResponse

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
+import tracemalloc
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -182,6 +184,42 @@ def test_redirects_are_followed_but_not_for_ever() -> None:
         assert HttpReader(url).read("once") == b"text"
         with pytest.raises(UnavailableError, match="redirects"):
             HttpReader(url).read("loop")
+
+
+def test_the_body_of_a_redirect_is_not_unpacked() -> None:
+    """It is read to its end: packed twice, hundreds of megabytes are less than a kilobyte."""
+    bomb = gzip.compress(gzip.compress(bytes(64 << 20)))
+    packed = {"Location": "/there", "Content-Encoding": "gzip, gzip"}
+
+    def answer(_method: str, path: str, _headers: Mapping[str, str]) -> Canned:
+        return Canned(body=b"text") if path == "/there" else Canned(status=302, body=bomb, headers=packed)
+
+    with canned_server(answer) as url:
+        tracemalloc.start()
+        try:
+            assert HttpReader(url).read(KEY, 100) == b"text"
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 16 << 20
+
+
+@pytest.mark.parametrize("location", [b"http://[", b"http://\xff\xfe/", b"file:///etc/passwd"])
+def test_a_redirect_to_nowhere_is_an_input_error(location: bytes) -> None:
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n")
+
+    with talking_server(talk) as url, pytest.raises(InputError, match=f"{url}/{KEY}: "):
+        HttpReader(url, retries=0).read(KEY)
+
+
+def test_a_size_beyond_all_numbers_is_an_input_error() -> None:
+    many = {"Content-Length": "9" * 5000}
+    with (
+        canned_server(lambda *_: Canned(headers=many, length=-1)) as url,
+        pytest.raises(InputError, match="expected a Content-Length, found '9999"),
+    ):
+        HttpReader(url).stat(KEY)
 
 
 def test_nobody_there_is_unavailable() -> None:
