@@ -63,12 +63,16 @@ def request(
     """
     asking = Asking(reason=reason, hurry=tuple(dict.fromkeys(hurry)), incident=incident)
     with acting(settings, person_of(fingerprint, gnupg_home, secret_key)) as (yard, author):
+        before = yard.ledger.state().requests
         digest = ask_for(yard, author, version_of(version), to, asking)
+        found = request_status(yard, digest)
     if as_json:
         emit({"request": str(digest), "channel": to, "version": version})
         return
-    say(f"request {digest.hex[:12]}: {to} to {version}")
-    say(f"next: humpyard promote sign-off {digest.hex[:12]} --go --as FINGERPRINT")
+    again = " (you asked before; that request stands as it was)" if digest in before else ""
+    say(f"request {digest.hex[:12]}: {to} to {version}{again}")
+    sign = f"humpyard promote sign-off {digest.hex[:12]} --go --as FINGERPRINT"
+    say(f"next: {'humpyard promote run' if found.phase is Phase.READY else sign}")
 
 
 @app.command("sign-off")

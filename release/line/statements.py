@@ -16,6 +16,7 @@ from release.digests import Digest
 from release.errors import InputError, RefusedError
 from release.ledger.chain import Proposal, StatementSigner
 from release.ledger.entries import CLOCK_SKEW
+from release.ledger.state import State
 from release.ledger.statements import (
     POLICY_REQUEST,
     REQUEST,
@@ -211,7 +212,10 @@ def _roles(case: Case, author: StatementSigner, verdict: Verdict) -> tuple[str, 
     if verdict in {Verdict.NO_GO, Verdict.WITHDRAW}:
         return theirs
     if verdict is Verdict.OVERRULE:
-        return tuple(quorum.role for quorum in case.terms.overrule) if case.terms else ()
+        roles = tuple(quorum.role for quorum in case.terms.overrule) if case.terms else ()
+        if not roles:
+            raise RefusedError(f"{case.title}: without an overrule quorum only authors take no-gos back")
+        return roles
     open_roles = [name.split()[-1] for name in _unmet_quorums(case)]
     asked = [quorum.role for quorum in case.terms.quorum] if case.terms else []
     return tuple(dict.fromkeys([*open_roles, *asked])) or theirs
@@ -243,10 +247,7 @@ def stop_now(yard: Yard, author: StatementSigner, wish: StopWish, *, role: str) 
         RefusedError: ``author`` may not stop, or it would stop nothing; says why.
     """
     state, now = yard.ledger.state(), yard.clock()
-    head = state.heads.get(wish.channel) if wish.channel is not None else None
-    version = wish.version
-    if version is None and wish.action is StopAction.PAUSE and head is not None:
-        version = head.version
+    version = _paused(state, wish) if wish.action is StopAction.PAUSE else wish.version
     known = state.releases.get(version) if version is not None else None
     if version is not None and known is None:
         raise RefusedError(f"release {version} is not in the ledger")
@@ -269,6 +270,19 @@ def stop_now(yard: Yard, author: StatementSigner, wish: StopWish, *, role: str) 
     return record_statement(yard, author, order.statement(), proposals_people.stop, now)
 
 
+def _paused(state: State, wish: StopWish) -> Version | None:
+    """The version whose rollout a pause is about."""
+    if wish.version is not None or wish.channel is None:
+        return wish.version
+    head = state.heads.get(wish.channel)
+    if head is not None:
+        return head.version
+    raise RefusedError(
+        f"channel {wish.channel}: offers nothing, so there is no rollout to pause",
+        hint="humpyard stop freeze keeps a channel from moving",
+    )
+
+
 def find_role(policy: Policy, author: StatementSigner, wanted: str | None, able: tuple[str, ...]) -> str:
     """The role in which somebody acts: the one they named, else the first of ``able`` that they hold.
 
@@ -280,6 +294,8 @@ def find_role(policy: Policy, author: StatementSigner, wanted: str | None, able:
     if person is None:
         raise RefusedError(f"{author.fingerprint} is not a person of the policy")
     held = [role for role in able if role in person.roles]
+    if not able:
+        raise RefusedError("the policy in force gives no role the right to do this")
     if not held:
         raise RefusedError(f"{person.name} holds none of the roles that may do this: {', '.join(able)}")
     return held[0]

@@ -57,6 +57,11 @@ payload_signatures = 1       # distinct trusted keys that must have signed every
 release_lifetime_days = 90   # nothing is published with keys that expire sooner
 head_valid_for = 24          # hours after which nobody believes a mirror that shows nothing newer
 
+# Whose ledger entries are the pipeline's; left out: this policy changes nothing in that. Give everybody
+# a new key (openpgp.pipeline, openpgp.keys) before it comes into force.
+# [pipeline]
+# fingerprints = ["..."]
+
 # When nothing is promoted. Local times in the zone; `every` is a rule of RFC 5545
 # that begins with `begins`.
 # [[freezes]]

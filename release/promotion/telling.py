@@ -47,7 +47,7 @@ def _genesis(content: Genesis) -> str:
 def _release(content: ReleaseRegistered) -> str:
     history = f", was in {', '.join(content.offered_in)}" if content.offered_in else ""
     origin = f", derives from {content.derives_from}" if content.derives_from else ""
-    return f"{content.version} built for {content.built_for}{origin}{history}"
+    return f"{content.version} ({content.release.hex[:12]}) built for {content.built_for}{origin}{history}"
 
 
 def _request(content: RequestMade) -> str:
@@ -93,7 +93,8 @@ def _stop(content: StopOrdered) -> str:
 
 def _evidence(content: EvidenceFound) -> str:
     against = f" against {content.against}" if content.against else ""
-    return f"{content.name}{against} {'passed' if content.passed else 'FAILED'}: {content.detail}"
+    outcome = "passed" if content.passed else "FAILED"
+    return f"{content.name} of {content.release.hex[:12]}{against} {outcome}: {content.detail}"
 
 
 def _pointer(content: PointerMoved) -> str:

@@ -18,8 +18,8 @@ class Voice:
     """Where one person stands.
 
     ``role`` is the one their go counts for. Without one ``silent_because`` says why it does not
-    count; both None means that they said nothing. ``veto`` is their no-go that holds, or what may be
-    one; ``overruled`` one that enough others have set aside.
+    count; both None means that they said nothing. ``veto`` is their newest no-go that holds, or what may
+    be one; ``overruled`` one that enough others have set aside.
     """
 
     person: Person
@@ -117,8 +117,8 @@ def _voice(case: Case, person: Person, overruled: int) -> Voice:
     counts = go is not None and objection is None and not vetoes
     return Voice(
         person=person,
-        veto=holding[0] if holding else None,
-        overruled=vetoes[0][0] if vetoes and not holding else None,
+        veto=holding[-1] if holding else None,
+        overruled=vetoes[-1][0] if vetoes and not holding else None,
         role=go.sign_off.role if go is not None and counts else None,
         silent_because="said no-go" if vetoes else objection,
     )
@@ -127,7 +127,7 @@ def _voice(case: Case, person: Person, overruled: int) -> Voice:
 def _vetoes(
     case: Case, person: Person, theirs: Iterable[GivenSignOff], spoken: Iterable[GivenSignOff]
 ) -> list[tuple[SignOff | UnreadableSignOff, int]]:
-    """Their no-gos, and what may be one, with their places; without those that they took back."""
+    """Their no-gos, and what may be one, with their places, in that order; without those they took back."""
     against: list[tuple[SignOff | UnreadableSignOff, datetime, int]] = [
         (given.sign_off, given.sign_off.at, given.sequence)
         for given in theirs
@@ -138,6 +138,7 @@ def _vetoes(
         for given in case.unreadable
         if _is_theirs(given.signer, person)
     ]
+    against.sort(key=lambda one: one[2])
     return [(said, place) for said, at, place in against if not _mended(at, place, spoken)]
 
 

@@ -168,6 +168,29 @@ def test_the_difference_of_two_releases_comes_from_their_own_lists(
     assert board["image_growth"] == len(image(NEW)) - len(image(OLD))
 
 
+def test_people_are_told_what_comes_next_and_why_not(
+    released_yard: SmallYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody is asked for an open channel; what was asked before is not asked anew."""
+    yard = released_yard
+    asking = ["promote", "request", str(NEW), *yard.secret("ada"), "--to"]
+    assert yard.humpyard(*asking, "alpha") == 0
+    assert "next: humpyard promote run" in capsys.readouterr().out
+    asked = request(yard, "beta", capsys)
+    assert yard.humpyard(*asking, "beta", "--reason", "changed my mind") == 0
+    told = capsys.readouterr().out
+    assert "you asked before" in told
+    assert f"next: humpyard promote sign-off {asked.removeprefix('sha256:')[:12]} --go" in told
+    assert yard.humpyard("promote", "sign-off", asked, "--overrule", *yard.secret("grace")) == 1
+    assert "without an overrule quorum only authors take no-gos back" in capsys.readouterr().err
+    assert yard.humpyard("stop", "pause", "stable", "--reason", "slow", *yard.secret("ada")) == 1
+    assert "channel stable: offers nothing, so there is no rollout to pause" in capsys.readouterr().err
+    assert yard.humpyard("log") == 0
+    log = capsys.readouterr().out
+    (built,) = re.findall(rf"{re.escape(str(NEW))} \((\w{{12}})\) built for alpha", log)
+    assert f"payload-proven of {built} passed" in log
+
+
 def test_running_everything_again_changes_nothing(
     released_yard: SmallYard,
 ) -> None:

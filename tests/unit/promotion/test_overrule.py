@@ -220,6 +220,14 @@ def test_without_an_overrule_quorum_only_authors_can() -> None:
     assert rule.missing == "no-go withdrawn by its author (Carol: no reason given)"
 
 
+def test_of_a_persons_no_gos_the_newest_gives_the_reason(scene: RuledScene) -> None:
+    asked = scene.agree(scene.request("2.0.0", "beta"), ALICE, BOB)
+    scene.sign_off(asked, CAROL, NO_GO)
+    scene.sign_off(asked, CAROL, NO_GO, reason="arm64 hangs")
+    (rule,) = scene.decide(asked).unmet
+    assert "(Carol: arm64 hangs)" in (rule.missing or "")
+
+
 def test_a_person_overrules_in_one_role() -> None:
     """Two roles are asked for: Alice, who has both, is still one person."""
     both = BETA.replace(
