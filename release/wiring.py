@@ -311,7 +311,13 @@ def _open(
 ) -> DigestSigner:
     if is_offline(uri):
         return OfflineSigner(uri=uri, key=key, signatures=answers.get(key.fingerprint, {}))
-    return open_signer(_absolute(uri, base), secrets)
+    signer = open_signer(_absolute(uri, base), secrets)
+    if signer.key != key:  # one of another slot would pass for trusted, in the place that clients look at
+        raise RefusedError(
+            f"{uri}: expected the key {key} there, found {signer.key}",
+            hint="signers and keys belong together, one by one: correct their order, or the public key",
+        )
+    return signer
 
 
 def _key_table(settings: Settings, base: Path) -> KeyTable:

@@ -108,6 +108,20 @@ def test_a_candidate_is_signed_with_the_keys_of_the_channel_it_is_built_for(smal
     assert [slot.key for slot in verify_payload(payload, [key])] == [key]
 
 
+def test_a_key_signs_in_no_slot_but_its_own(small_yard: SmallYard, terminal: Terminal) -> None:
+    """Both are trusted; but which one machines look at is decided by the slot."""
+    for name in ("one", "two"):
+        new_key(small_yard, name)
+    configure(
+        small_yard,
+        '[channels.beta]\nsigners = ["file:secret/one.pem", "file:secret/two.pem"]\n'
+        'keys = ["keys/two.pub.pem", "keys/one.pub.pem"]',
+    )
+    refusal = ("file:secret/one.pem: expected the key two.pub.pem", "found one.pem")
+    terminal.fails(1, *refusal, by=lambda: build(small_yard, "beta"))
+    assert not (small_yard.root / "work" / str(OLD) / BOARD / "payloads").exists()
+
+
 def test_what_a_channel_does_not_trust_is_not_promoted_to_it(
     released_yard: SmallYard, terminal: Terminal
 ) -> None:
