@@ -47,7 +47,7 @@ def release_checks(
                 f"{record.artifact.name}: system extensions are unpacked by {REPLACE_ONLY.name} clients,"
                 f" found profile {profile.name}"
             )
-        _check_recorded(verify_payload(path, keys, profile, needed=needed), record)
+        _check_recorded(verify_payload(path, keys, profile, needed=needed), record, keys)
         if not prove or record.source is not None:  # proving checks all of it once more
             check_payload(path, profile)
         check_target(path, _target(board, record))
@@ -60,14 +60,16 @@ def release_checks(
     )
 
 
-def _check_recorded(slots: Sequence[VerifiedSlot], record: PayloadRecord) -> None:
+def _check_recorded(slots: Sequence[VerifiedSlot], record: PayloadRecord, keys: Sequence[PayloadKey]) -> None:
     """Whether the record names, in their order, the keys that verify: changing keys is judged by it.
 
-    It may name more, which these keys cannot tell; but not after the one that clients look at.
+    It may name more, which these keys cannot tell; but none of ``keys``, and not after the one that
+    clients look at.
     """
+    known = {key.fingerprint for key in keys}
     found = [slot.key.fingerprint for slot in slots if slot.key is not None]
     last = slots[-1].key
-    if [key for key in record.signatures if key in found] != found or (
+    if [key for key in record.signatures if key in known] != found or (
         last is not None and record.signatures[-1] != last.fingerprint
     ):
         raise NotVerifiedError(

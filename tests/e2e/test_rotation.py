@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from release.bundle.document import decode
 from release.catalog.version import Version
 from release.cli.main import run
-from release.errors import RefusedError
+from release.errors import NotVerifiedError, RefusedError
 from release.line.sources import registered_release
 from release.line.succession import check_succession
+from release.line.verification import release_checks
+from release.signing.trusted_keys import PayloadKey
 from release.wiring import open_yard
 from tests.e2e.ceremony_yard import add_image_sets, use_signers
 from tests.e2e.refusal import REFUSED, USAGE, Terminal
 from tests.small_yard import NEW, OLD, SmallYard
+from tests.unit.signing.rsa_keys import private_key
 
 NEWER, NEWEST = Version(4610, 0, 0), Version(4620, 0, 0)
 OLD_KEY, NEW_KEY = "2048", "4096"
@@ -177,3 +182,19 @@ def test_a_channel_with_signers_of_its_own_has_its_own_declaration_or_none(small
         found = {name: opened.payload_for(name).rotation for name in ("alpha", "beta", "stable")}
     floors = {name: None if one is None else one.floor for name, one in found.items()}
     assert floors == {"alpha": NEWER, "beta": None, "stable": NEWEST}
+
+
+def test_a_release_that_tells_of_a_signature_it_does_not_have_is_not_verified(yard: SmallYard) -> None:
+    """Whether a channel may change its key is judged by what releases tell of their signatures."""
+    document = yard.mirror / "releases" / str(OLD) / "release.json"
+    board = decode(document.read_bytes()).boards[0]
+    other = PayloadKey.of(private_key("other").public_key(), "other")
+    with open_yard(yard.settings) as opened:
+        keys = (*opened.payload_for("alpha").keys, other)
+        checks = release_checks(opened.release_signatures, opened.image_signatures, keys, prove=False)
+    for record in board.payloads:
+        path = yard.mirror / "update" / str(board.board) / str(OLD) / record.artifact.name
+        checks.payload(path, record, board)
+        lie = replace(record, signatures=(other.fingerprint, *record.signatures))
+        with pytest.raises(NotVerifiedError, match=f"recorded as signed by {other.fingerprint}, "):
+            checks.payload(path, lie, board)
