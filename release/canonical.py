@@ -21,7 +21,7 @@ def dump(value: Mapping[str, Json]) -> bytes:
     """The canonical bytes of ``value``. Raises InputError for what JSON cannot hold."""
     try:
         return rfc8785.dumps(cast("dict[str, Json]", dict(value)))
-    except rfc8785.CanonicalizationError as error:
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
         raise InputError(f"cannot be written as canonical JSON: {error}") from error
 
 

@@ -24,6 +24,11 @@ from release.signing.trial import try_key
 EXIT_INTERRUPTED = 130
 
 
+def printable(text: str) -> str:
+    """``text`` without what moves a terminal's cursor: even a file on a stick may be called like that."""
+    return "".join(one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
 @dataclass(frozen=True, slots=True)
 class AtTerminal:
     """Whoever sits at this terminal. ``told`` is the code when it was given as an option."""
@@ -33,7 +38,7 @@ class AtTerminal:
     def show(self, lines: Sequence[str]) -> None:
         """Print ``lines``."""
         for line in lines:
-            sys.stdout.write(f"{line}\n")
+            sys.stdout.write(f"{printable(line)}\n")
         sys.stdout.flush()
 
     def code(self) -> str:
@@ -57,9 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _COMMANDS[options.command](options)
     except HumpyardError as error:
-        sys.stderr.write(f"error: {error.message}\n")
+        sys.stderr.write(f"error: {printable(error.message)}\n")
         if error.hint:
-            sys.stderr.write(f"hint:  {error.hint}\n")
+            sys.stderr.write(f"hint:  {printable(error.hint)}\n")
         return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: nothing was signed\n")

@@ -12,6 +12,7 @@ import pytest
 from release.catalog.version import Version
 from release.digests import Digest
 from release.errors import InputError, NotVerifiedError, RefusedError
+from release.signing.__main__ import main
 from release.signing.ceremony_answer import check_answer, decode_answer
 from release.signing.ceremony_bundle import bundle_code, decode_bundle, encode_bundle, summary
 from release.signing.ceremony_journal import read_journal
@@ -217,6 +218,7 @@ def test_no_single_altered_byte_of_a_bundle_goes_unnoticed(ada: Machine) -> None
         (b'{"format": "humpyard-signing-bundle-1"}', "expected canonical JSON"),
         (b'{"format":"humpyard-signing-bundle-1"}', "there is no field 'candidate'"),
         (b'{"format":"humpyard-signing-bundle-1","x":"\\ud800"}', "cannot be written as canonical JSON"),
+        (b'{"format":"humpyard-signing-bundle-1","\\ud800":"x"}', "cannot be written as canonical JSON"),
         (b'{"format":"humpyard-signing-bundle-1","x":1e400}', "cannot be written as canonical JSON"),
         (
             b'{"format":"humpyard-signing-bundle-1","x":' + b"9" * 400 + b"}",
@@ -231,3 +233,17 @@ def test_what_is_no_bundle_is_told_in_words(ada: Machine, data: bytes, reason: s
     path.write_bytes(data)
     with pytest.raises(InputError, match=re.escape(reason)):
         ada.sign(path, code="")
+
+
+def test_names_of_files_on_a_stick_do_not_reach_the_terminal_as_they_are(
+    ada: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = ada.receive(bundle("ada"))
+    named = path.rename(path.with_name("\x1b[2Jcode AAAA\u202e.bundle"))
+    out = named.with_name("\x1b[1A.answer")
+    command = ["sign", str(named), "--key", f"file:{ada.folder}/none.pem", "--out", str(out), "--code"]
+    assert main([*command, "AAAA"]) == 1
+    assert main(["show", str(named.with_suffix(".\x9b"))]) == 1
+    printed = capsys.readouterr()
+    assert "\ufffd[2Jcode AAAA\ufffd.bundle: the code that was given is not" in printed.err
+    assert {"\x1b", "\x9b", "\u202e"}.isdisjoint(printed.out + printed.err)
