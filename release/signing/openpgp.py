@@ -49,6 +49,8 @@ _OPTIONS = (
     "--no-auto-check-trustdb",
     "--trust-model=always",  # who counts is the allow-list's business
 )
+_OTHERS = ("HUMPYARD_", "AWS_", "PREFECT_")
+"""Beginnings of variables that are not gpg's business and may hold secrets."""
 _LISTING = ("--with-colons", "--with-keygrip")
 _USER_ID = re.compile(r"([A-Za-z0-9][A-Za-z0-9 .,'_-]{0,79}?)(?: <([A-Za-z0-9._+-]+@[A-Za-z0-9.-]+)>)?")
 
@@ -357,9 +359,14 @@ class OpenPgpHome:
             raise ToolError(f"gpg {method}: {error}") from error
 
 
+def _environment() -> dict[str, str]:
+    """What gpg is told of ours: its agent keeps it and may outlive us, so no secrets of other keys."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OTHERS)}
+
+
 def _open_gpg(home: Path) -> Any:
     try:
-        gpg = gnupg.GPG(gnupghome=str(home), options=list(_OPTIONS))
+        gpg = gnupg.GPG(gnupghome=str(home), options=list(_OPTIONS), env=_environment())
     except (OSError, ValueError) as error:
         raise ToolError(f"gpg does not start with home {home}: {error}") from error
     gpg.result_map = dict.fromkeys(gpg.result_map, _Outcome)

@@ -49,6 +49,24 @@ def test_what_is_no_key_is_not_imported(home: OpenPgpHome, blob: bytes) -> None:
         home.import_keys(blob)
 
 
+def test_the_agent_is_told_no_secrets_of_other_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HUMPYARD_SECRET_RELEASE_PIN", "HUMPYARD_KEY_PASSPHRASE", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "canary")
+    with OpenPgpHome() as home:
+        home.generate_key("Somebody")  # which starts the agent
+        told = [path.read_bytes() for path in environments_of_agents(home.path)]
+    assert told
+    assert not any(b"canary" in variables for variables in told)
+
+
+def environments_of_agents(home: Path) -> Iterator[Path]:
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            command = (process / "cmdline").read_bytes()
+            if command.startswith(b"gpg-agent") and bytes(home) in command:
+                yield process / "environ"
+
+
 def agent_socket(home: Path) -> bytes:
     listing = run(["gpgconf", "--homedir", home, "--list-dirs", "agent-socket"])
     return listing.stdout.strip()
