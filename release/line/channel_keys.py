@@ -49,11 +49,18 @@ class KeyTable:
     channels: Mapping[str, ChannelKeys]
 
     def of(self, channel: str, base: str | None = None) -> ChannelKeys:
-        """Its own; else those of ``base``, which it is a stream of; else those of whoever has none."""
-        for name in (channel, base):
-            if name is not None and name in self.channels:
-                return self.channels[name]
-        return self.default
+        """Its own; else those of ``base``, which it is a stream of; else those of whoever has none.
+
+        Raises RefusedError when a stream of a channel for production is said to be none.
+        """
+        above = self.default if base is None else self.channels.get(base, self.default)
+        found = self.channels.get(channel, above)
+        if above.production and not found.production:
+            raise RefusedError(
+                f"{found.where}: {above.where} is for production, and so are its streams",
+                hint=f"set {found.where}.production = true, too, or remove that section",
+            )
+        return found
 
     def check(self) -> None:
         """Raises RefusedError when a channel for production would be signed, or believed, by a key in a file.

@@ -37,6 +37,14 @@ def test_a_channel_has_its_own_keys_a_stream_those_of_its_channel_the_others_the
     assert both.of("lts-2024", "lts") is lts
 
 
+def test_a_section_of_its_own_takes_no_stream_out_of_production() -> None:
+    lts = keys("channels.lts", ("offline:two", TWO), production=True)
+    found = table(**{"lts": lts, "lts-2023": keys("channels.lts-2023", ("file:one.pem", ONE))})
+    assert found.of("lts-2024", "lts") is lts
+    with pytest.raises(RefusedError, match=r"channels\.lts-2023: channels\.lts is for production, and so"):
+        found.of("lts-2023", "lts")
+
+
 @pytest.mark.parametrize(
     ("found", "message"),
     [
