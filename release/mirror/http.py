@@ -67,6 +67,11 @@ class HttpReader:
         """
         if not _is_web_address(base_url):
             raise InputError(f"mirror URL {base_url!r}: expected http(s)://HOST/PATH")
+        if "@" in urlsplit(base_url).netloc:
+            raise InputError(
+                "mirror URL: expected no user name and no password in it, since messages show it",
+                hint="put them into ~/.netrc, which is read",
+            )
         self._base = base_url.rstrip("/") + "/"
         self._max_size = max_size
         self._patience = Patience(pace, clock)

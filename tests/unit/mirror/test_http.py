@@ -102,6 +102,12 @@ def test_only_web_addresses_are_mirrors(url: str) -> None:
         HttpReader(url)
 
 
+def test_an_address_with_a_password_is_refused_and_not_repeated() -> None:
+    with pytest.raises(InputError, match="expected no user name and no password") as caught:
+        HttpReader("https://ada:canary@mirror.invalid/")
+    assert "canary" not in str(caught.value)
+
+
 @pytest.mark.parametrize("url", ["http://a..b/", "http://*/", "http://[::x]/"])
 def test_addresses_that_cannot_be_are_input_errors(url: str) -> None:
     with pytest.raises(InputError):
