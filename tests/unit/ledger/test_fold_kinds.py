@@ -9,9 +9,9 @@ import pytest
 from release.canonical import Json
 from release.catalog.version import Version
 from release.digests import Digest
-from release.ledger.chain import EntryRefusedError, LedgerWriter
+from release.ledger.chain import EntryRefusedError, LedgerWriter, open_entry
 from release.ledger.entries import LedgerBrokenError
-from release.ledger.fold import Trust
+from release.ledger.fold import Trust, fold
 from release.ledger.kinds import (
     Content,
     EvidenceFound,
@@ -41,6 +41,7 @@ from tests.unit.ledger.fakes import (
     digest_of,
     forged,
     genesis,
+    keyring,
     made,
     moved,
     reader,
@@ -208,6 +209,17 @@ def test_an_old_key_of_the_pipeline_writes_nothing_more() -> None:
     with pytest.raises(EntryRefusedError, match="may only be written by the pipeline, not by"):
         ledger.append(lambda _state: TWO, now=NOW)
     assert writer(store, MALLORY, trust).append(lambda _state: TWO, now=NOW).sequence == 3
+
+
+@pytest.mark.parametrize("changes", [{"previous": digest_of("x")}, {"sequence": 1}])
+def test_a_ledger_begins_with_its_first_entry(changes: dict[str, object]) -> None:
+    """One that names an entry before is the rest of another."""
+    store = MemoryStore()
+    forged(store, genesis(), PIPELINE, **changes)
+    (data,) = store.objects.values()
+    verified = open_entry(data, "test", keyring())
+    with pytest.raises(LedgerBrokenError, match="expected the ledger to begin with a genesis entry"):
+        fold((verified,), TRUST)
 
 
 # --- what cannot be so ---------------------------------------------------------------------------

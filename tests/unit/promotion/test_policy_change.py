@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -250,7 +251,8 @@ def test_a_request_for_another_product_is_refused_at_the_door(scene: RuledScene)
 
 
 def test_a_request_from_long_ago_or_the_future_is_refused_at_the_door(scene: RuledScene) -> None:
-    for begins in (NOW - 9 * DAY, scene.now + HOUR):
+    ended = scene.now + timedelta(minutes=1) - DAY  # in the moment it is asked for
+    for begins in (NOW - 9 * DAY, ended, scene.now + HOUR):
         asked = scene.asked("2.0.0", "beta", requested_at=begins, expires_at=begins + DAY)
         with pytest.raises(RefusedError, match="request: counts from"):
             scene.record_request(asked.statement(), DORA)

@@ -150,6 +150,20 @@ def test_what_could_not_work_is_refused_with_its_path(old: str, new: str, messag
         read(FULL.replace(old, new, 1))
 
 
+@pytest.mark.parametrize(
+    "quorum",
+    [
+        '{ role = "maintainer", count = 3 }',
+        '{ role = "maintainer", count = 2 }, { role = "security", count = 1 }',
+        '{ role = "security", count = 1 }',
+        '{ role = "maintainer", share = 0.5 }',
+    ],
+)
+def test_a_hurry_quorum_is_higher_by_people_or_by_a_role(quorum: str) -> None:
+    policy = read(FULL.replace('{ role = "maintainer", count = 3 }', quorum))
+    assert len(policy.get("beta").hurry) == quorum.count("role")
+
+
 # --- people who are to speak in several roles ----------------------------------------------------
 
 
