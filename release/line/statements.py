@@ -279,7 +279,7 @@ def _paused(state: State, wish: StopWish) -> Version | None:
         return head.version
     raise RefusedError(
         f"channel {wish.channel}: offers nothing, so there is no rollout to pause",
-        hint="humpyard stop freeze keeps a channel from moving",
+        hint=f"channels that offer something: {', '.join(state.heads) or 'none'}; stop freeze stops others",
     )
 
 

@@ -19,6 +19,7 @@ from tests.small_yard import (
     OLD,
     PRODUCT,
     SmallYard,
+    fingerprint_in,
     image,
     kernel,
 )
@@ -81,6 +82,18 @@ def test_the_requester_does_not_count(
     assert yard.humpyard("promote", "run") == 1
     assert "Ada asked for it" in capsys.readouterr().err
     assert head(yard, "beta") == str(OLD)
+
+
+def test_who_built_it_does_not_count(small_yard: SmallYard, capsys: pytest.CaptureFixture[str]) -> None:
+    yard = small_yard
+    yard.publish(OLD, offered_in=("alpha", "beta"))
+    build = ["candidate", "build", str(yard.image_set(NEW)), "--version", str(NEW), "--channel", "alpha"]
+    assert yard.humpyard(*build) == 0
+    grace = fingerprint_in(yard.root / "keys" / "grace.asc")
+    assert yard.humpyard("release", "publish", str(NEW), "--built-by", grace) == 0
+    asked = request(yard, "beta", capsys)
+    assert yard.humpyard("promote", "sign-off", asked, "--go", *yard.secret("grace")) == 0
+    assert "(not counted: Grace asked for it or built it)" in capsys.readouterr().out
 
 
 def test_a_no_go_vetoes_until_its_author_says_go(

@@ -122,6 +122,8 @@ def test_five_people_in_two_roles_took_the_release_through_every_channel(rehears
     assert channels[:3] == ["alpha", "beta", "stable"]
     assert channels[3].startswith("lts-")
     assert len(channels) == 4
+    (told,) = (one["said"] for one in rehearsed.commands if one["command"] == "status")
+    assert re.search(r"lts-\d{4} +4600\.0\.0 +offered +\S+ +\d{4}-\d\d-\d\d\n", told), "no end of life"
     stopped = [one["said"] for one in rehearsed.commands if one["command"] == "head show"]
     assert "paused" in stopped[0]
     assert "withdrawn: 4607.0.0" in stopped[1]
