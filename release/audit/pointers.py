@@ -173,9 +173,12 @@ def _told(version: Version, state: State) -> str:
 
 
 def _late(place: Place, head: Head, found: str, audit: PointerAudit) -> Finding:
-    """A pointer that lags behind: for a while that happens, after that somebody holds it back."""
-    since = audit.now - head.since
-    code = Code.POINTER_LAGGING if since <= GRACE else Code.POINTER_STALE
+    """A pointer that lags behind: for a while that happens, after that somebody holds it back.
+
+    Nobody brings a pointer up to a release that is withdrawn.
+    """
+    withdrawn = audit.state.withdrawal(head.version) is not None
+    code = Code.POINTER_LAGGING if withdrawn or audit.now - head.since <= GRACE else Code.POINTER_STALE
     return Finding(
         code=code,
         where=place.key,

@@ -161,8 +161,10 @@ def _record(yard: Yard, request: Digest) -> str:
 
 
 def _align(yard: Yard) -> str:
+    """A release that was withdrawn before its pointer moved is led to by no new one."""
     state = yard.ledger.state()
-    moved = [f"{head.channel}/{board}" for head in state.heads.values() for board in _align_head(yard, head)]
+    heads = [head for head in state.heads.values() if state.withdrawal(head.version) is None]
+    moved = [f"{head.channel}/{board}" for head in heads for board in _align_head(yard, head)]
     return "moved " + ", ".join(moved) if moved else "all pointers agree with the ledger"
 
 

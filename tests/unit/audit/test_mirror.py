@@ -16,6 +16,7 @@ from release.catalog.naming import HEAD_FILE, ledger_key
 from release.catalog.version import Version
 from release.errors import UnavailableError
 from release.ledger.fold import Trust
+from release.ledger.statements import StopAction
 from release.line.auditing import audit
 from release.trust.head import ChannelStatus, LedgerPosition, MirrorHead
 from release.trust.seen import Seen
@@ -252,6 +253,14 @@ def test_a_pointer_that_lags_is_a_warning_at_first_and_a_break_in_the_end(mirror
     del mirror.store.objects[BETA]
     assert mirror.only(Code.POINTER_LAGGING).found == "none"
     assert mirror.only(Code.POINTER_STALE, now=mirror.now + GRACE * 2).found == "none"
+
+
+def test_nobody_holds_back_a_pointer_to_what_was_withdrawn(mirror: Mirror) -> None:
+    mirror.ask_and_move("2.0.0", "beta", ALICE, BOB)
+    mirror.stop(mirror.order(StopAction.WITHDRAW, version="2.0.0"))
+    mirror.sign()
+    late = mirror.one(Code.POINTER_LAGGING, now=mirror.now + GRACE * 2)
+    assert (late.severity, late.where) == (Severity.WARNING, BETA)
 
 
 def test_a_pointer_of_a_channel_that_never_moved_or_does_not_exist_is_told(mirror: Mirror) -> None:
