@@ -1,6 +1,6 @@
 """A machine without a network for tests: a directory with its own token and nothing but what signing needs.
 
-Its Python sees the standard library and ``lib``, where the signing part of this package and three small
+Its Python sees the standard library and ``lib``, where the signing part of this package and five small
 packages are. There is no boto3, prefect, numpy, pydantic, typer or anything else to import.
 """
 
