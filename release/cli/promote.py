@@ -22,7 +22,7 @@ from release.cli.options import (
     version_of,
 )
 from release.cli.output import brief, emit, say, table, work
-from release.errors import RefusedError, storage_errors
+from release.errors import InputError, RefusedError, storage_errors
 from release.line.promotion import run_round
 from release.line.requests import open_requests, request_status
 from release.line.statements import Asking, ask_for, read_signed, record, say_to
@@ -165,6 +165,8 @@ def status(
     """Show where channels are, and for every open request each rule: met, or what is missing."""
     with open_yard(settings) as yard:
         state, requests = yard.ledger.state(), open_requests(yard, channel)
+    if channel is not None and not state.knows(channel):
+        raise InputError(f"channel {channel!r}: expected one of {', '.join(state.channels)}, or a stream")
     heads: dict[str, Json] = {
         name: str(state.heads[name].version) if name in state.heads else None
         for name in dict.fromkeys((*state.channels, *state.heads))

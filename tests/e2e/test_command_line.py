@@ -204,6 +204,14 @@ def test_people_are_told_what_comes_next_and_why_not(
     assert f"payload-proven of {built} passed" in log
 
 
+def test_the_status_of_no_channel_is_refused(
+    released_yard: SmallYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert released_yard.humpyard("promote", "status", "--channel", "nowhere") == 1
+    assert "channel 'nowhere': expected one of alpha, beta, stable, lts" in capsys.readouterr().err
+    assert released_yard.humpyard("promote", "status", "--channel", "lts-2026") == 0
+
+
 def test_running_everything_again_changes_nothing(
     released_yard: SmallYard,
 ) -> None:
