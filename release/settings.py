@@ -1,15 +1,17 @@
 """One frozen Settings, from ``humpyard.toml`` and the environment. Key URIs and names, no secrets.
 
 Only ``release.wiring`` reads it. Every option may be overridden by an environment variable with the
-prefix ``HUMPYARD_``, sections joined by two underscores: ``HUMPYARD_STORE__URL=s3://bucket/prefix``.
+prefix ``HUMPYARD_``, sections joined by two underscores: ``HUMPYARD_STORE__URL=s3://bucket/prefix``, but for
+those that say what is production and whose OpenPGP keys count.
 Relative paths count from the directory of the file.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import unquote
@@ -29,6 +31,13 @@ from release.errors import InputError, storage_errors
 def _holds_secret(text: str) -> bool:
     """Whether somebody put a PIN there, as RFC 7512 would have it."""
     return "pin-value" in unquote(text).lower()
+
+
+_FILE_ONLY = re.compile(
+    r"HUMPYARD_(CHANNELS(__.*)?|OPENPGP|OPENPGP__(PIPELINE|KEYS)(__.*)?|IMAGE|IMAGE__(KEYS|SIGNERS)(__.*)?)",
+    re.IGNORECASE,
+)
+"""Environment variables that would change who is trusted. The library reads them in any case of letters."""
 
 
 def _full_fingerprint(text: str) -> str:
@@ -205,6 +214,8 @@ def load_settings(path: Path) -> Settings:
             hint="run `humpyard init` to make some, or name the file with --settings",
         )
 
+    _check_environment(os.environ)
+
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=path)
 
@@ -215,6 +226,19 @@ def load_settings(path: Path) -> Settings:
         raise InputError(f"{path}: not TOML: {error}") from error
     except ValidationError as error:
         raise InputError(f"{path}: {_faults(error)}") from error
+
+
+def _check_environment(names: Iterable[str]) -> None:
+    """Whom to believe, and what is production, is said in the file only.
+
+    Whoever may start a worker's flows can set variables for them; see docs/prefect.md.
+    """
+    for name in names:
+        if _FILE_ONLY.fullmatch(name):
+            raise InputError(
+                f"environment variable {name}: whose keys count, and channels, are said in the file only",
+                hint="unset it, and say it in humpyard.toml",
+            )
 
 
 def _faults(error: ValidationError) -> str:

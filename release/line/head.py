@@ -43,7 +43,8 @@ def sign_head(yard: Yard) -> str:
         chain = yard.ledger.read()
         present = None if pointer is None else present_head(yard, chain, pointer.data)
         policy = policy_in_force(yard.store, chain.state)
-        head = next_head(present, head_of(chain.state, policy, yard.clock()))
+        holds = pointer is not None and _holds_now(yard, pointer.data)
+        head = next_head(present, head_of(chain.state, policy, yard.clock()), holds=holds)
         until = f"as of entry {head.ledger.sequence}, fresh until {format_time(head.expires)}"
         if head == present:
             return f"still true {until}"
@@ -88,6 +89,16 @@ def present_head(yard: Yard, chain: Chain, data: bytes) -> MirrorHead:
             hint="there are two ledgers: the store was put back to an older time, and then went on",
         )
     return head
+
+
+def _holds_now(yard: Yard, data: bytes) -> bool:
+    """Whether readers would accept the signature of the head now: the key may have ended since it signed."""
+    sealed = unseal(data, HEAD_FILE)
+    try:
+        yard.statements.verify(sealed.signed_bytes, sealed.signature, at=yard.clock())
+    except NotVerifiedError:
+        return False
+    return True
 
 
 def _pipeline_keys(chain: Chain) -> frozenset[str]:

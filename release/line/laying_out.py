@@ -126,7 +126,8 @@ _WARNING = """\
 
 _TEMPLATE = """\
 # humpyard settings. No secrets here: keys are named by URI or fingerprint. Paths count from this file.
-# Every option can be overridden by the environment: HUMPYARD_STORE__URL=s3://bucket/prefix
+# Options can be overridden by the environment (HUMPYARD_STORE__URL=s3://bucket/prefix), but for those that
+# say what is production and whose OpenPGP keys count.
 {warning}product = {product}
 changelog = "changelog"     # fragments: security/ bugfixes/ changes/ updates/YYYY-MM-DD-few-words.md
 

@@ -89,7 +89,7 @@ def _withdrawn(state: State) -> tuple[WithdrawnRelease, ...]:
     return tuple(found[-_WITHDRAWN:])
 
 
-def next_head(present: MirrorHead | None, wanted: MirrorHead) -> MirrorHead:
+def next_head(present: MirrorHead | None, wanted: MirrorHead, *, holds: bool = True) -> MirrorHead:
     """What to sign in the place of ``present``: that itself when it still does.
 
     A head is signed anew when it would say anything else, or less than half of its life is left. It
@@ -98,6 +98,7 @@ def next_head(present: MirrorHead | None, wanted: MirrorHead) -> MirrorHead:
     Args:
         present: what the mirror has, verified; None for nothing.
         wanted: what the ledger says now.
+        holds: whether the signature of ``present`` still verifies; a key may end before the head does.
 
     Raises:
         NotVerifiedError: the mirror's head knows more of the ledger than the ledger itself.
@@ -112,7 +113,7 @@ def next_head(present: MirrorHead | None, wanted: MirrorHead) -> MirrorHead:
         )
     believed = present.issued <= wanted.issued + CLOCK_SKEW
     same = replace(wanted, issued=present.issued, expires=present.expires) == present
-    if same and believed and _has_half_its_life(present, wanted.issued):
+    if same and believed and holds and _has_half_its_life(present, wanted.issued):
         return present
     # One from further in the future, by a clock that was wrong, nobody believes: nobody remembers it.
     issued = max(wanted.issued, present.issued) if believed else wanted.issued

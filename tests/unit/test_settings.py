@@ -78,9 +78,9 @@ def test_a_secret_in_the_settings_is_refused_and_not_repeated(tmp_path: Path, te
     assert "canary" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_channels_have_keys_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = 'product = "X"\n[channels.stable]\nsigners = ["offline:a"]\nkeys = ["a.pem"]\n[channels.lts]\n'
-    monkeypatch.setenv("HUMPYARD_CHANNELS__LTS__PRODUCTION", "true")
+def test_channels_have_keys_of_their_own(tmp_path: Path) -> None:
+    text = 'product = "X"\n[channels.stable]\nsigners = ["offline:a"]\nkeys = ["a.pem"]\n'
+    text += "[channels.lts]\nproduction = true\n"
     found = load_settings(settings_file(tmp_path, text)).channels
     assert (found["stable"].production, found["stable"].signers) == (False, ("offline:a",))
     assert (found["lts"].production, found["lts"].allow_file_keys, found["lts"].signers) == (
@@ -88,6 +88,25 @@ def test_channels_have_keys_of_their_own(tmp_path: Path, monkeypatch: pytest.Mon
         False,
         None,
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "HUMPYARD_CHANNELS__STABLE__PRODUCTION",
+        "humpyard_channels",
+        "HUMPYARD_OPENPGP",
+        "HUMPYARD_OPENPGP__PIPELINE__0",
+        "HUMPYARD_OPENPGP__KEYS",
+        "HUMPYARD_IMAGE__SIGNERS",
+    ],
+)
+def test_the_environment_does_not_say_whom_to_believe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "[]")
+    with pytest.raises(InputError, match=f"{name}: .*in the file only"):
+        load_settings(settings_file(tmp_path, 'product = "X"\n'))
 
 
 def test_the_pipelines_key_and_its_home_may_be_one_uri(yard_template: Path, tmp_path: Path) -> None:

@@ -107,6 +107,14 @@ def test_a_head_that_says_the_same_is_signed_anew_when_half_its_life_is_over(sce
     assert next_head(present, due) == due
 
 
+def test_a_head_whose_key_has_ended_is_signed_anew(scene: SignedScene) -> None:
+    """By its own dates it would be good: the key that signed it ends before it does."""
+    present = scene.head()
+    soon = later(present, timedelta(minutes=1))
+    assert next_head(present, soon) is present
+    assert next_head(present, soon, holds=False) == soon
+
+
 def test_a_head_that_says_something_else_is_signed_at_once(scene: SignedScene) -> None:
     present = scene.head()
     scene.stop(StopAction.FREEZE, channel="beta")
