@@ -4,7 +4,8 @@ BIN := .venv/bin
 DEMO ?= demo
 REHEARSAL ?= rehearsal
 COVERAGE_FLOOR := 92
-# Processes that run tests side by side; a file's tests stay together, with the servers they share.
+# Processes that run tests side by side. A file's tests stay together, with the servers they share, and files
+# keep their order: the slow ones, with real servers, come first.
 JOBS ?= 2
 
 export UV_LINK_MODE ?= copy
@@ -30,7 +31,8 @@ rehearsal: setup  ## a promotion by five people on a real S3 server, with all th
 	@$(BIN)/python -m flows.rehearsal --out $(REHEARSAL)
 
 test: setup-test  ## every test, with branch coverage and its floor
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile --cov --cov-report=term --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder \
+	    --cov --cov-report=term --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
 
 lint: setup  ## ruff, layers, spelling
 	@$(BIN)/ruff check --no-cache .
