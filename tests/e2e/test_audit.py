@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import shutil
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -25,6 +22,7 @@ from release.mirror.directory import DirectoryStore
 from release.mirror.s3 import S3Store
 from release.wiring import open_yard
 from tests.e2e.refusal import Forger
+from tests.plain_server import served
 from tests.seaweedfs import ACCESS_KEY, SECRET_KEY, SeaweedFS, seaweedfs  # noqa: F401 - a fixture
 from tests.small_yard import BOARD, NEW, OLD, PRODUCT, SmallYard
 
@@ -150,27 +148,6 @@ def test_over_plain_http_the_same_comes_out(audited: Audited) -> None:
         assert audited.findings(url=url) == {("not-listed", "the mirror")}
         audited.flip(ledger_key(3))
         assert ("entry-altered", ledger_key(3)) in audited.findings(url=url)
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-class served:  # noqa: N801 - used like a function
-    """Serve a directory on loopback."""
-
-    def __init__(self, root: Path) -> None:
-        handler = functools.partial(_Quiet, directory=str(root))
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-
-    def __enter__(self) -> str:
-        Thread(target=self._server.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 def test_on_a_real_s3_server_the_same_comes_out(
