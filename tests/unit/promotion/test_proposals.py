@@ -98,6 +98,16 @@ def test_a_version_is_registered_once(scene: Scene) -> None:
         scene.register("2.0.0", release=digest_of("other"))
 
 
+def test_who_built_a_release_is_told_once(scene: Scene) -> None:
+    scene.register("3.0.0", built_by=BOB.fingerprint)
+    before = scene.state.sequence
+    scene.register("3.0.0")
+    scene.register("3.0.0", built_by=BOB.fingerprint)
+    assert scene.state.sequence == before
+    with pytest.raises(RefusedError, match=f"built by {BOB.fingerprint}"):
+        scene.register("3.0.0", built_by=CAROL.fingerprint)
+
+
 def test_evidence_that_changed_is_recorded(scene: Scene) -> None:
     scene.prove("2.0.0", passed=False)
     assert not scene.state.evidence[digest_of("2.0.0")]["payload-proven"].passed
