@@ -27,7 +27,8 @@ setup-test:
 demo: setup  ## the whole line once, on images built from this machine's files, into ./demo
 	@$(BIN)/python -m flows.demo --out $(DEMO)
 
-rehearsal: setup  ## a promotion by five people on a real S3 server, with all that goes wrong, into ./rehearsal
+rehearsal:  ## a promotion by five people on a real S3 server, with all that goes wrong, into ./rehearsal
+	@tools/setup rehearsal
 	@$(BIN)/python -m flows.rehearsal --out $(REHEARSAL)
 
 test: setup-test  ## every test, with branch coverage and its floor
