@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.evidence_yard import evidence_template, evidence_yard  # noqa: F401 - fixtures
+from tests.programs import missing
 from tests.small_yard import (  # noqa: F401 - fixtures for every test
     released_template,
     released_yard,
@@ -27,8 +28,5 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 def shared() -> Path:
     """The reference data. Skips where it is missing, fails there when ``CI=true``."""
     if not SHARED.is_dir():
-        reason = f"reference data not found at {SHARED}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing(f"reference data not found at {SHARED}")
     return SHARED

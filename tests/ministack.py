@@ -27,6 +27,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tests.programs import missing
+
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
@@ -134,10 +136,7 @@ _running: list[Kms] = []
 def kms() -> Kms:
     """The service of this test run. Skips when ministack is missing, fails then when ``CI=true``."""
     if find_spec("ministack") is None:
-        reason = "the Python package ministack is not installed"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing("the Python package ministack is not installed")
     if not _running:
         folder = Path(tempfile.mkdtemp(dir="/tmp", prefix="hy-kms-"))
         server = Kms(folder, free_port())

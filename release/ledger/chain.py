@@ -18,7 +18,6 @@ from release.ledger.entries import (
     ENTRY_LIMIT,
     Entry,
     LedgerBrokenError,
-    Sealed,
     read_body,
     read_sealed,
     write_body,
@@ -26,6 +25,7 @@ from release.ledger.entries import (
 )
 from release.ledger.fold import Trust, step
 from release.ledger.kinds import KINDS, Content, Genesis, Statement, kind_of, read_content, write_content
+from release.ledger.sealed import Sealed
 from release.ledger.state import State
 from release.ledger.verified import REVOKED, VerifiedEntry
 from release.mirror.store import ConflictError, MissingObjectError, ObjectTooLargeError

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, with_config
+from pydantic import with_config
 
 from release import canonical
 from release.errors import InputError, NotVerifiedError
-from release.ledger.fields import Armored, Count, Line, Reader, Sha256, Utc
+from release.ledger.fields import Count, Line, Reader, Sha256, Utc
+from release.ledger.sealed import Sealed, seal, signed_fields, unseal
 
 FORMAT = "humpyard-ledger-1"
 ENTRY_LIMIT = 1 << 20
@@ -27,20 +28,6 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 class LedgerBrokenError(NotVerifiedError):
     """The ledger is not what it should be: altered, reordered, forged, incomplete or not understood."""
-
-
-@with_config(extra="forbid")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sealed:
-    """An entry as stored: the signed text and the signature over its UTF-8 bytes."""
-
-    body: Annotated[str, Field(min_length=2)]
-    signature: Armored
-
-    @property
-    def signed_bytes(self) -> bytes:
-        """What the signature is over."""
-        return self.body.encode()
 
 
 @with_config(extra="forbid")
@@ -57,7 +44,6 @@ class Entry:
     data: Mapping[str, Any]
 
 
-_SEALED = Reader(Sealed)
 _ENTRY = Reader(Entry)
 
 
@@ -69,31 +55,19 @@ def write_body(entry: Entry) -> str:
 def read_body(text: str, where: str) -> Entry:
     """Read the signed text of an entry. Raises LedgerBrokenError for any other format or form."""
     try:
-        fields = canonical.load(text.encode(), where, ENTRY_LIMIT)
-        found = fields.pop("format", None)
-        if found == FORMAT:
-            return _ENTRY.read(fields, where)
+        return _ENTRY.read(signed_fields(text, FORMAT, where, ENTRY_LIMIT), where)
     except InputError as error:
         raise LedgerBrokenError(error.message, hint=error.hint) from error
-    raise LedgerBrokenError(
-        f"{where}: expected format {FORMAT!r}, found {found!r}",
-        hint="written by a newer humpyard, or not a ledger entry",
-    )
 
 
 def write_sealed(sealed: Sealed) -> bytes:
     """The object to store. Raises InputError when it is longer than ``ENTRY_LIMIT``."""
-    data = canonical.dump({"body": sealed.body, "signature": sealed.signature})
-    if len(data) > ENTRY_LIMIT:
-        raise InputError(f"ledger entry: expected at most {ENTRY_LIMIT} bytes, found {len(data)}")
-    return data
+    return seal(sealed, ENTRY_LIMIT, "ledger entry")
 
 
 def read_sealed(data: bytes, where: str) -> Sealed:
     """Open a stored object. Raises LedgerBrokenError when it is not one."""
     try:
-        sealed = _SEALED.read(canonical.load(data, where, ENTRY_LIMIT), where)
-        sealed.signed_bytes  # noqa: B018  a lone surrogate has no UTF-8 and cannot have been signed
-    except (InputError, UnicodeEncodeError) as error:
+        return unseal(data, where, ENTRY_LIMIT)
+    except InputError as error:
         raise LedgerBrokenError(f"{where}: not a ledger entry: {error}") from error
-    return sealed

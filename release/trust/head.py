@@ -19,7 +19,7 @@ from pydantic import Field, StrictBool, with_config
 
 from release import canonical
 from release.errors import InputError, NotVerifiedError
-from release.ledger.entries import Sealed
+from release.ledger import sealed
 from release.ledger.fields import (
     BoardText,
     ChannelName,
@@ -31,6 +31,7 @@ from release.ledger.fields import (
     Utc,
     VersionText,
 )
+from release.ledger.sealed import Sealed, signed_fields
 from release.mirror.store import POINTER_LIMIT
 
 FORMAT = "humpyard-head-1"
@@ -108,7 +109,6 @@ class MirrorHead:
             raise InputError(f"expires {self.expires}: expected later than issued, {self.issued}")
 
 
-_SEALED = Reader(Sealed)
 _HEAD = Reader(MirrorHead)
 
 
@@ -127,31 +127,19 @@ def write_head(head: MirrorHead) -> str:
 def read_head(text: str, where: str) -> MirrorHead:
     """Read the signed text of a head. Raises HeadError for any other format or form."""
     try:
-        fields = canonical.load(text.encode(), where, HEAD_LIMIT)
-        found = fields.pop("format", None)
-        if found == FORMAT:
-            return _HEAD.read(fields, where)
+        return _HEAD.read(signed_fields(text, FORMAT, where, HEAD_LIMIT), where)
     except InputError as error:
         raise HeadError(error.message, hint=error.hint) from error
-    raise HeadError(
-        f"{where}: expected format {FORMAT!r}, found {found!r}",
-        hint="written by a newer humpyard: update this one, or not a head",
-    )
 
 
 def seal(body: str, signature: str) -> bytes:
     """The object to store. Raises InputError when it is longer than ``HEAD_LIMIT``."""
-    data = canonical.dump({"body": body, "signature": signature})
-    if len(data) > HEAD_LIMIT:
-        raise InputError(f"head: expected at most {HEAD_LIMIT} bytes, found {len(data)}")
-    return data
+    return sealed.seal(Sealed(body=body, signature=signature), HEAD_LIMIT, "head")
 
 
 def unseal(data: bytes, where: str) -> Sealed:
     """Open a stored head. Nothing in it is verified. Raises HeadError when it is none."""
     try:
-        sealed = _SEALED.read(canonical.load(data, where, HEAD_LIMIT), where)
-        sealed.signed_bytes  # noqa: B018  a lone surrogate has no UTF-8 and cannot have been signed
-    except (InputError, UnicodeEncodeError) as error:
+        return sealed.unseal(data, where, HEAD_LIMIT)
+    except InputError as error:
         raise HeadError(f"{where}: not a signed head: {error}") from error
-    return sealed

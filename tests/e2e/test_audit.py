@@ -15,8 +15,9 @@ from release.catalog.naming import ledger_key
 from release.cli.main import run
 from release.digests import Digest
 from release.errors import NotVerifiedError
-from release.ledger.entries import Entry, Sealed, read_body, read_sealed, write_body, write_sealed
+from release.ledger.entries import Entry, read_body, read_sealed, write_body, write_sealed
 from release.ledger.kinds import PointerMoved
+from release.ledger.sealed import Sealed
 from release.line.audit_job import audit_job
 from release.mirror.directory import DirectoryStore
 from release.mirror.s3 import S3Store

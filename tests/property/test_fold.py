@@ -14,7 +14,7 @@ from release.catalog.naming import ledger_key
 from release.digests import Digest
 from release.errors import InputError
 from release.ledger.chain import EntryRefusedError, open_entry
-from release.ledger.entries import LedgerBrokenError, Sealed, write_sealed
+from release.ledger.entries import LedgerBrokenError, write_sealed
 from release.ledger.fold import fold
 from release.ledger.kinds import (
     KINDS,
@@ -27,6 +27,7 @@ from release.ledger.kinds import (
     WaiverGiven,
     read_content,
 )
+from release.ledger.sealed import Sealed
 from release.ledger.state import Head, State
 from release.ledger.statements import (
     POLICY_REQUEST,

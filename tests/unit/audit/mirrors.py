@@ -16,7 +16,7 @@ from release.catalog.lineage import Lineage
 from release.catalog.naming import HEAD_FILE, ledger_key
 from release.catalog.version import Version
 from release.digests import Digest, Hasher
-from release.ledger.entries import Entry, Sealed, read_body, read_sealed, write_body, write_sealed
+from release.ledger.entries import Entry, read_body, read_sealed, write_body, write_sealed
 from release.ledger.kinds import (
     Content,
     EvidenceFound,
@@ -28,6 +28,7 @@ from release.ledger.kinds import (
     kind_of,
     write_content,
 )
+from release.ledger.sealed import Sealed
 from release.ledger.state import State
 from release.ledger.statements import PromotionSubject, StopAction
 from release.line.auditing import Auditor, audit

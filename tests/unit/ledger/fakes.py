@@ -13,7 +13,7 @@ from release.catalog.version import Version
 from release.digests import Digest
 from release.errors import NotVerifiedError
 from release.ledger.chain import Ledger, LedgerWriter
-from release.ledger.entries import Entry, Sealed, write_body, write_sealed
+from release.ledger.entries import Entry, write_body, write_sealed
 from release.ledger.fold import Trust
 from release.ledger.kinds import (
     Content,
@@ -26,6 +26,7 @@ from release.ledger.kinds import (
     kind_of,
     write_content,
 )
+from release.ledger.sealed import Sealed
 from release.ledger.state import State
 from release.ledger.statements import (
     REQUEST,

@@ -12,13 +12,13 @@ from release.ledger.entries import (
     ENTRY_LIMIT,
     Entry,
     LedgerBrokenError,
-    Sealed,
     read_body,
     read_sealed,
     write_body,
     write_sealed,
 )
 from release.ledger.kinds import ReleaseRegistered, kind_of, read_content, write_content
+from release.ledger.sealed import Sealed
 from release.ledger.statements import (
     REQUEST,
     SIGN_OFF,

@@ -14,8 +14,9 @@ from release.catalog.naming import NamingScheme
 from release.catalog.version import Version
 from release.digests import Digest
 from release.image.packages import Package
-from release.ledger.entries import Entry, Sealed, write_body, write_sealed
+from release.ledger.entries import Entry, write_body, write_sealed
 from release.ledger.kinds import EvidenceFound, write_content
+from release.ledger.sealed import Sealed
 from release.line.comparison import BoardComparison
 from release.line.findings import (
     Finding,
