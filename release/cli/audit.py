@@ -109,14 +109,8 @@ def audit_mirror(
         if releases:
             signatures = AllowListVerifier(pipeline, pipeline_keys)
             images = AllowListVerifier(*open_keyring(build_key, stack)) if build_key else signatures
-            keys = tuple(load_payload_key(path) for path in payload_key)
-            verification = ReleaseVerification(
-                product=product,
-                checks=lambda _channel, at: _checks(signatures, images, keys, at),
-                scratch=stack.enter_context(scratch_space()),
-                naming=naming,
-            )
-            auditor = replace(auditor, release_check=verification)
+            check = _release_check(product, signatures, images, payload_key, naming, stack)
+            auditor = replace(auditor, release_check=check)
         report = audit(open_mirror(mirror, store), auditor)
     if state is not None and report.seen is not None:
         remember(state, report.seen)
@@ -128,6 +122,24 @@ def _seen(path: Path, product: str) -> Seen | None:
     if seen is not None and seen.product != product:
         raise InputError(f"{path}: is about {seen.product!r}, not {product!r}")
     return seen
+
+
+def _release_check(
+    product: str,
+    signatures: AllowListVerifier,
+    images: AllowListVerifier,
+    payload_key: Sequence[Path],
+    naming: NamingScheme,
+    stack: ExitStack,
+) -> ReleaseVerification:
+    """How each registered release is verified, all of its files."""
+    keys = tuple(load_payload_key(path) for path in payload_key)
+    return ReleaseVerification(
+        product=product,
+        checks=lambda _channel, at: _checks(signatures, images, keys, at),
+        scratch=stack.enter_context(scratch_space()),
+        naming=naming,
+    )
 
 
 def _checks(

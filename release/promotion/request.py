@@ -150,12 +150,7 @@ def new_request(
     _check_standing(state, version)
     if hurry and not edge.hurry:
         raise RefusedError(f"{channel}: the policy has no hurry quorum, so nothing can be skipped there")
-    head = state.heads.get(channel)
-    if head is not None and version <= head.version:
-        raise RefusedError(
-            f"{channel}: expected a version above {head.version}, where the channel is, found {version}",
-            hint="machines do not go back; release what they shall have under a higher version",
-        )
+    _check_upwards(state, channel, version)
     return PromotionRequest(
         product=state.product,
         release=release.release,
@@ -181,6 +176,15 @@ def _check_standing(state: State, version: Version) -> None:
         raise RefusedError(
             f"release {version} is withdrawn: {stop.subject.reason}",
             hint="machines get what replaces it under a higher version",
+        )
+
+
+def _check_upwards(state: State, channel: str, version: Version) -> None:
+    head = state.heads.get(channel)
+    if head is not None and version <= head.version:
+        raise RefusedError(
+            f"{channel}: expected a version above {head.version}, where the channel is, found {version}",
+            hint="machines do not go back; release what they shall have under a higher version",
         )
 
 
