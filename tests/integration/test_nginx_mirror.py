@@ -1,0 +1,95 @@
+"""A directory mirror behind a real nginx, configured as the documentation says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from release.mirror.content_types import IMMUTABLE, MUTABLE, cache_control, content_type
+from tests.nginx import served_by_nginx
+
+VERSION = "alpha/amd64-usr/4593.0.1"
+PAYLOAD = "update/amd64-usr/4593.0.1/flatcar_production_update.gz"
+KEYS = (
+    f"{VERSION}/flatcar_production_image.vmlinuz",
+    f"{VERSION}/flatcar_production_update.bin.bz2",
+    f"{VERSION}/flatcar_production_update.bin.bz2.sig",
+    f"{VERSION}/flatcar_production_update.bin.bz2.DIGESTS",
+    f"{VERSION}/version.txt",
+    PAYLOAD,
+    f"{PAYLOAD}.sig",
+    "alpha/amd64-usr/current/channel.json",
+    "alpha/amd64-usr/current/version.txt",
+    "channel-info.txt",
+    "evidence/abc/tests.json",
+    "head.json",
+    "ledger/00000001.json",
+    "pages/index.html",
+    "pages/releases-feed/releases.xml",
+    "pages/releases/4593.0.1/index.html",
+    "releases/4593.0.1/release.json",
+)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("mirror")
+    for key in KEYS:
+        (root / key).parent.mkdir(parents=True, exist_ok=True)
+        (root / key).write_bytes(f"{key}\n".encode() * 100)
+    (root / VERSION / "index.html").write_text("<p>listing</p>")
+    (root / ".humpyard/tmp").mkdir(parents=True)
+    (root / ".humpyard/tmp/half").write_bytes(b"half")
+    return root
+
+
+@pytest.fixture(scope="module")
+def url(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served_by_nginx(root, tmp_path_factory.mktemp("nginx")) as url:
+        yield url
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_headers_are_those_that_a_bucket_would_be_given(url: str, root: Path, key: str) -> None:
+    answer = requests.get(f"{url}/{key}", headers={"Accept-Encoding": "gzip"}, timeout=10)
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == cache_control(key)
+    assert answer.headers["Content-Type"] == content_type(key)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Content-Encoding" not in answer.headers
+    assert answer.content == (root / key).read_bytes()
+
+
+def test_a_listing_is_short_lived_although_below_a_version(url: str) -> None:
+    for path in (f"{VERSION}/", f"{VERSION}/index.html"):
+        answer = requests.get(f"{url}/{path}", timeout=10)
+        assert answer.text == "<p>listing</p>"
+        assert answer.headers["Cache-Control"] == MUTABLE
+
+
+def test_a_payload_is_fetched_in_two_pieces(url: str, root: Path) -> None:
+    whole = (root / PAYLOAD).read_bytes()
+    first = requests.get(f"{url}/{PAYLOAD}", headers={"Range": "bytes=0-99"}, timeout=10)
+    tag = first.headers["ETag"]
+    rest = requests.get(
+        f"{url}/{PAYLOAD}", headers={"Range": f"bytes=100-{len(whole)}", "If-Range": tag}, timeout=10
+    )
+    assert (first.status_code, rest.status_code) == (206, 206)
+    assert first.content + rest.content == whole
+    assert rest.headers["Content-Range"] == f"bytes 100-{len(whole) - 1}/{len(whole)}"
+    assert rest.headers["Cache-Control"] == IMMUTABLE
+
+
+def test_nothing_whose_name_begins_with_a_dot_is_served(url: str) -> None:
+    for path in (".humpyard/tmp/half", "alpha/.view-1/x", ".humpyard/"):
+        assert requests.get(f"{url}/{path}", timeout=10).status_code == 404
+
+
+def test_a_mirror_takes_no_writes(url: str, root: Path) -> None:
+    before = (root / KEYS[0]).read_bytes()
+    for method in ("PUT", "DELETE", "POST"):
+        assert requests.request(method, f"{url}/{KEYS[0]}", data=b"x", timeout=10).status_code == 405
+    assert (root / KEYS[0]).read_bytes() == before
