@@ -21,7 +21,7 @@ from typing import Any
 
 from release.catalog.naming import ledger_key
 from release.errors import InputError
-from release.ledger import fold_channels, fold_statements
+from release.ledger import fold_channels, fold_delivery, fold_statements
 from release.ledger.entries import CLOCK_SKEW, Entry, LedgerBrokenError
 from release.ledger.fields import format_time
 from release.ledger.fold_contradiction import ContradictionError, need
@@ -29,10 +29,13 @@ from release.ledger.kinds import (
     Content,
     EvidenceFound,
     Genesis,
+    MirrorVerified,
     PointerMoved,
     PolicyChanged,
+    ReleaseCollected,
     ReleaseRegistered,
     RequestMade,
+    RolloutHalted,
     SignOffGiven,
     Statement,
     StopLifted,
@@ -161,6 +164,9 @@ _STEPS: Mapping[type[Content], Callable[[Any, State, VerifiedEntry], State]] = {
     PointerMoved: fold_channels.move,
     PolicyChanged: fold_channels.change_policy,
     StopLifted: fold_channels.lift,
+    MirrorVerified: fold_delivery.mirror,
+    RolloutHalted: fold_delivery.halt,
+    ReleaseCollected: fold_delivery.collect,
     RequestMade: fold_statements.request,
     SignOffGiven: fold_statements.sign_off,
     WaiverGiven: fold_statements.waiver,

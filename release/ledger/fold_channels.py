@@ -115,6 +115,7 @@ def move(content: PointerMoved, state: State, verified: VerifiedEntry) -> State:
         release is not None and release.release == content.release,
         f"release {content.version} ({content.release}) is not registered",
     )
+    need(content.version not in state.collected, f"release {content.version} was collected")
     need(state.freeze(content.channel) is None, f"{content.channel} is frozen")
     head = Head(
         channel=content.channel,

@@ -174,9 +174,65 @@ class StopLifted:
     decision: tuple[Prose, ...] = ()
 
 
+@with_config(extra="forbid")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorVerified:
+    """Every file that a channel has of a release was read from a mirror's public address, and compared.
+
+    ``passed`` False takes it back: something is missing there, or differs.
+    """
+
+    mirror: Word
+    channel: ChannelName
+    version: VersionText
+    release: Sha256
+    passed: StrictBool
+    detail: Prose = ""
+
+
+@with_config(extra="forbid")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutHalted:
+    """The pipeline stops a rollout by the rules of the policy. It holds like a person's pause."""
+
+    channel: ChannelName
+    version: VersionText
+    release: Sha256
+    reason: Prose
+    facts: Mapping[Word, Whole] = field(default_factory=dict)
+    """What was counted when it halted, by name."""
+
+
+@with_config(extra="forbid")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseCollected:
+    """Nobody needs the bytes of a release any more: they may go from every mirror, from here on.
+
+    Its ``release.json`` stays, with its signature. No channel can move to it again.
+    """
+
+    version: VersionText
+    release: Sha256
+    reason: Prose
+    files: Count = 0
+    size: Annotated[Whole, Field(ge=0)] = 0
+    """How many files go, of how many bytes, as ``release.json`` counts them."""
+
+
 Statement = RequestMade | SignOffGiven | WaiverGiven | StopOrdered
 """Kinds whose content a person signed with their own key; the pipeline may carry them in."""
-Content = Genesis | ReleaseRegistered | EvidenceFound | PointerMoved | PolicyChanged | StopLifted | Statement
+Content = (
+    Genesis
+    | ReleaseRegistered
+    | EvidenceFound
+    | PointerMoved
+    | PolicyChanged
+    | StopLifted
+    | MirrorVerified
+    | RolloutHalted
+    | ReleaseCollected
+    | Statement
+)
 
 KINDS: Mapping[str, type[Content]] = {
     "genesis": Genesis,
@@ -189,6 +245,9 @@ KINDS: Mapping[str, type[Content]] = {
     "pointer": PointerMoved,
     "policy": PolicyChanged,
     "resume": StopLifted,
+    "mirror": MirrorVerified,
+    "halt": RolloutHalted,
+    "collected": ReleaseCollected,
 }
 _NAMES: Mapping[type[Content], str] = {record: name for name, record in KINDS.items()}
 _READERS: Mapping[str, Reader[Any]] = {name: Reader(record) for name, record in KINDS.items()}

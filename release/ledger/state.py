@@ -94,7 +94,10 @@ class WaiverRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopRecord:
-    """A stop as recorded. ``lifted`` names the request that lifted it, None while it stands."""
+    """A stop as recorded. ``lifted`` names the request that lifted it, None while it stands.
+
+    A rollout that the pipeline halted is one, too, by the digest of its entry and without a statement.
+    """
 
     digest: Digest
     statement: str
@@ -161,6 +164,10 @@ class State:
     """Every head there ever was, in order."""
     offers: tuple[Offer, ...] = ()
     """Every offer there ever was, in the order they began."""
+    mirrors: Mapping[tuple[str, Version], frozenset[str]] = field(default_factory=frozen)
+    """By channel and version: names of the mirrors that have all of it, verified."""
+    collected: Mapping[Version, datetime] = field(default_factory=frozen)
+    """Releases whose bytes may be gone, and since when."""
 
     @property
     def policy_entry(self) -> Digest:
@@ -175,6 +182,10 @@ class State:
     def knows(self, channel: str) -> bool:
         """Whether there is such a channel, or may be such a stream."""
         return channel in self.channels or base_of(channel, self.streams) is not None
+
+    def mirrors_with(self, channel: str, version: Version) -> frozenset[str]:
+        """Names of the mirrors that have what a channel has of a release, verified."""
+        return self.mirrors.get((channel, version), frozenset())
 
     def open_requests(self) -> tuple[RequestRecord, ...]:
         """Requests not carried out, in order. Some may have no chance any more."""

@@ -17,7 +17,7 @@ from release.errors import InputError, RefusedError, UnavailableError
 DEFAULT_READ_LIMIT = 16 << 20
 """Bytes ``read`` returns at most unless told otherwise. Larger things are for ``open``."""
 
-POINTER_LIMIT = 64 << 10
+POINTER_LIMIT = 256 << 10
 """Bytes a pointer may have."""
 
 

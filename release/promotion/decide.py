@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from release.promotion import rules_channel, rules_evidence, rules_people
+from release.promotion import rules_channel, rules_delivery, rules_evidence, rules_people
 from release.promotion.case import Case, PolicyCase, PromotionCase, ResumeCase, UnreadableCase
 from release.promotion.policy import Edge, Terms
 from release.promotion.policy_checks import homeless, lockouts
@@ -32,6 +32,18 @@ class Decision:
     def lines(self) -> tuple[str, ...]:
         """One line per rule, as the ledger keeps them."""
         return tuple(one_line(f"{rule.name}: {rule.missing or rule.detail}") for rule in self.rules)
+
+
+MOVE_RULES: tuple[Callable[[PromotionCase, Edge], Iterator[RuleResult]], ...] = (rules_delivery.mirrors,)
+"""Asked at the moment of the move alone: meeting them is the pipeline's work, once the others are met."""
+
+
+def decide_move(case: Case | UnreadableCase) -> Decision:
+    """As ``decide``, and whether the pipeline has done its part: asked where the entry is written."""
+    decision = decide(case)
+    if not isinstance(case, PromotionCase) or case.edge is None:
+        return decision
+    return _answer(decision.rules, *(_asked(rule, case, case.edge) for rule in MOVE_RULES))
 
 
 def decide(case: Case | UnreadableCase) -> Decision:

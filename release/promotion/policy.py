@@ -13,6 +13,7 @@ from release.catalog.channel import Channel, Channels
 from release.digests import Digest
 from release.errors import InputError
 from release.promotion.calendar import FreezeWindow
+from release.promotion.delivery import AT_ONCE, Floor, Hold, MirrorSite, Retention, RolloutRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +92,9 @@ class Edge:
     limits: Limits = Limits()
     streams: StreamRules | None = None
     """Set for a channel that has streams, and for its streams."""
+    mirrors: int = 0
+    """How many mirrors of the policy must have verified a release before the channel moves to it."""
+    rollout: RolloutRules = AT_ONCE
 
     @property
     def quorum(self) -> tuple[Quorum, ...]:
@@ -136,6 +140,12 @@ class Policy:
     signing: SigningRules = SigningRules()
     pipeline_keys: tuple[str, ...] = field(default=())
     """The pipeline's OpenPGP primary keys from when the policy is adopted on; empty keeps them."""
+    mirrors: tuple[MirrorSite, ...] = ()
+    """In the order in which machines are given them."""
+    floors: tuple[Floor, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    retention: Retention | None = None
+    """None: nothing is ever collected."""
 
     @property
     def channels(self) -> Channels:
@@ -151,6 +161,10 @@ class Policy:
     def fingerprints(self) -> frozenset[str]:
         """The keys of everybody in the policy."""
         return frozenset(key for person in self.people for key in person.fingerprints)
+
+    def mirrors_of(self, channel: str) -> tuple[MirrorSite, ...]:
+        """The mirrors that are to have the releases of a channel, in their order."""
+        return tuple(mirror for mirror in self.mirrors if mirror.serves(channel))
 
     def edge(self, channel: str) -> Edge | None:
         """The rules of a channel, or of a stream of one; None means that nothing may be asked to go there.

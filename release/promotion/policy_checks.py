@@ -47,6 +47,8 @@ def check_policy(policy: Policy, is_open: Sequence[bool], where: str) -> None:
         raise InputError(f"{where}: channels: {error.message}") from error
     _check_streams(policy, where)
     _check_freezes(policy, where)
+    _check_mirrors(policy, where)
+    _check_floors(policy, where)
 
 
 def _check_people(policy: Policy, where: str) -> None:
@@ -183,6 +185,40 @@ def _check_freezes(policy: Policy, where: str) -> None:
             raise InputError(
                 f"{where}: freezes: {freeze.name!r} names unknown channels: {', '.join(unknown)}"
             )
+
+
+def _check_mirrors(policy: Policy, where: str) -> None:
+    for what, values in (
+        ("name", [mirror.name for mirror in policy.mirrors]),
+        ("url", [mirror.url for mirror in policy.mirrors]),
+    ):
+        twice = _repeated(values)
+        if twice:
+            raise InputError(f"{where}: mirrors: {what} {twice[0]!r} appears twice")
+    known = {edge.channel.name for edge in policy.edges}
+    for mirror in policy.mirrors:
+        unknown = [name for name in mirror.channels if not _is_known(policy, known, name)]
+        if unknown:
+            raise InputError(
+                f"{where}: mirrors: {mirror.name!r} names unknown channels: {', '.join(unknown)}"
+            )
+    for index, edge in enumerate(policy.edges):
+        there_are = len(policy.mirrors_of(edge.channel.name))
+        if edge.mirrors > there_are:
+            raise InputError(
+                f"{where}: channels.{index} ({edge.channel.name}): mirrors: asks for {edge.mirrors},"
+                f" of which there are only {there_are}"
+            )
+
+
+def _check_floors(policy: Policy, where: str) -> None:
+    known = {edge.channel.name for edge in policy.edges}
+    for floor in policy.floors:
+        if not _is_known(policy, known, floor.channel):
+            raise InputError(f"{where}: floors: {floor.version} names the unknown channel {floor.channel!r}")
+    twice = _repeated(f"{floor.version} in {floor.channel}" for floor in policy.floors)
+    if twice:
+        raise InputError(f"{where}: floors: {twice[0]} appears twice")
 
 
 def _is_known(policy: Policy, known: set[str], name: str) -> bool:

@@ -10,7 +10,6 @@ import tomllib
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 
@@ -20,6 +19,15 @@ from release.errors import InputError
 from release.ledger.fields import ChannelName, Fingerprint, Line, Word, describe, plain_fingerprint
 from release.payload.signature_blob import MOST_SIGNATURES
 from release.promotion.calendar import FreezeWindow
+from release.promotion.delivery import AT_ONCE
+from release.promotion.delivery_file import (
+    FloorFields,
+    HoldFields,
+    MirrorFields,
+    RetentionFields,
+    RolloutFields,
+    time_zone,
+)
 from release.promotion.policy import (
     Edge,
     Emergency,
@@ -110,6 +118,8 @@ class _Channel(_Terms):
     hurry: _Quorums = ()
     limits: _Limits = _Limits()
     streams: _Streams | None = None
+    mirrors: Annotated[StrictInt, Field(ge=0, le=100)] = 0
+    rollout: RolloutFields | None = None
 
     def edge(self) -> Edge:
         streams = self.streams
@@ -121,6 +131,8 @@ class _Channel(_Terms):
             hurry=_quorums(self.hurry),
             limits=Limits(**self.limits.model_dump()),
             streams=None if streams is None else StreamRules(**streams.model_dump()),
+            mirrors=self.mirrors,
+            rollout=AT_ONCE if self.rollout is None else self.rollout.value(),
         )
 
 
@@ -137,7 +149,7 @@ class _Freeze(_Model):
             raise InputError(f"freeze {self.name!r}: expected local times, without an offset, in {self.zone}")
         return FreezeWindow(
             name=self.name,
-            zone=_zone(self.zone),
+            zone=time_zone(self.zone),
             begins=self.begins,
             lasts=self.ends - self.begins,
             every=self.every,
@@ -185,6 +197,10 @@ class _File(_Model):
     waivers: _Waivers | None = None
     signing: _Signing = _Signing()
     pipeline: _Pipeline | None = None
+    mirrors: Annotated[tuple[MirrorFields, ...], Field(max_length=20)] = ()
+    floors: Annotated[tuple[FloorFields, ...], Field(max_length=100)] = ()
+    holds: tuple[HoldFields, ...] = ()
+    retention: RetentionFields | None = None
 
 
 def read_policy(data: bytes, where: str = "policy") -> Policy:
@@ -217,7 +233,7 @@ def _policy(file: _File, digest: Digest, where: str) -> Policy:
         Person(name=person.name, fingerprints=person.fingerprints, roles=person.roles)
         for person in file.people
     )
-    edges = tuple(channel.edge() for channel in file.channels)
+    edges = _edges(file, where)
     governance = file.governance.terms() if file.governance else default_governance(people, edges)
     return Policy(
         digest=digest,
@@ -230,7 +246,18 @@ def _policy(file: _File, digest: Digest, where: str) -> Policy:
         waiver_roles=file.waivers.roles if file.waivers else (),
         signing=file.signing.rules(),
         pipeline_keys=file.pipeline.fingerprints if file.pipeline else (),
+        mirrors=tuple(mirror.value() for mirror in file.mirrors),
+        floors=tuple(floor.value() for floor in file.floors),
+        holds=tuple(hold.value() for hold in file.holds),
+        retention=None if file.retention is None else file.retention.value(),
     )
+
+
+def _edges(file: _File, where: str) -> tuple[Edge, ...]:
+    try:
+        return tuple(channel.edge() for channel in file.channels)
+    except InputError as error:
+        raise InputError(f"{where}: channels: {error.message}", hint=error.hint) from error
 
 
 def _emergency(section: _Emergency | None, people: tuple[Person, ...], governance: Terms) -> Emergency:
@@ -250,12 +277,3 @@ def _windows(file: _File, where: str) -> tuple[FreezeWindow, ...]:
 
 def _quorums(models: tuple[_Quorum, ...]) -> tuple[Quorum, ...]:
     return tuple(model.value() for model in models)
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InputError(
-            f"time zone {name!r}: unknown", hint='for example "Europe/Berlin", or "UTC"'
-        ) from error

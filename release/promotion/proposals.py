@@ -24,9 +24,9 @@ from release.ledger.kinds import (
 )
 from release.ledger.state import State, evidence_key
 from release.promotion.case import Case, PolicyCase, PromotionCase, ResumeCase, UnreadableCase, open_case
-from release.promotion.decide import Decision
+from release.promotion.decide import Decision, decide_move
 from release.promotion.policy import Policy
-from release.promotion.status import Phase, status
+from release.promotion.status import Phase, describe, status
 
 
 class GateClosedError(RefusedError):
@@ -102,7 +102,11 @@ def carry_out(
         if not found.decision.allowed or isinstance(found.case, UnreadableCase):
             hint = "only a new request can go through" if found.phase is Phase.VOID else None
             raise GateClosedError(f"not carried out: {found.summary}", found.decision, hint=hint)
-        return _outcome(found.case, found.decision)
+        decision = decide_move(found.case)
+        if not decision.allowed:
+            missing = "; ".join(describe(rule) for rule in decision.unmet)
+            raise GateClosedError(f"not carried out yet: {found.case.title}: {missing}", decision)
+        return _outcome(found.case, decision)
 
     return propose
 

@@ -31,7 +31,7 @@ def unmoved(case: PromotionCase, _edge: Edge) -> Iterator[RuleResult]:
 
 
 def release(case: PromotionCase, _edge: Edge) -> Iterator[RuleResult]:
-    """The release is registered, with this digest and these boards, and not withdrawn."""
+    """The release is registered, with this digest and these boards, not withdrawn, and still there."""
     found = case.release
     boards = None if found is None else found.boards
     yield result(
@@ -47,6 +47,14 @@ def release(case: PromotionCase, _edge: Edge) -> Iterator[RuleResult]:
         stop is None,
         "withdrawn by nobody" if stop is None else f"withdrawn: {stop.subject.reason}",
         "another release; this one is withdrawn" + ("" if stop is None else f" ({stop.subject.reason})"),
+    )
+    collected = case.state.collected.get(case.request.version)
+    yield result(
+        "not-collected",
+        collected is None,
+        "its bytes are kept" if collected is None else f"collected {format_time(collected)}",
+        f"{NEW_REQUEST} for another release; the bytes of this one are gone",
+        final=True,
     )
 
 

@@ -32,10 +32,9 @@ from release.ledger.fields import (
     VersionText,
 )
 from release.ledger.sealed import Sealed, signed_fields
-from release.mirror.store import POINTER_LIMIT
 
 FORMAT = "humpyard-head-1"
-HEAD_LIMIT = POINTER_LIMIT
+HEAD_LIMIT = 64 << 10
 """Bytes of the object. A longer one is refused unread."""
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import unquote
 
-from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ByteSize, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -26,6 +26,7 @@ from pydantic_settings import (
 
 from release.catalog.naming import NamingScheme
 from release.errors import InputError, storage_errors
+from release.settings.section import Section
 
 
 def _holds_secret(text: str) -> bool:
@@ -68,11 +69,7 @@ KeyUriText = Annotated[str, AfterValidator(_key_uri)]
 Signer = Annotated[str, AfterValidator(_signer)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class StoreSettings(_Section):
+class StoreSettings(Section):
     """Where releases, pointers and the ledger live."""
 
     url: str = "file:mirror"
@@ -81,7 +78,7 @@ class StoreSettings(_Section):
     s3_region: str = "us-east-1"
 
 
-class ImageSettings(_Section):
+class ImageSettings(Section):
     """Who signs image sets."""
 
     keys: tuple[Path, ...] = ()
@@ -90,7 +87,7 @@ class ImageSettings(_Section):
     """Primary keys whose signatures count. Empty means nobody's do."""
 
 
-class RotationSettings(_Section):
+class RotationSettings(Section):
     """A change of the payload key; see ``docs/ceremony.md``. It stays declared until it is long over."""
 
     old: Path
@@ -102,7 +99,7 @@ class RotationSettings(_Section):
     and everything above it with the new one."""
 
 
-class PayloadSettings(_Section):
+class PayloadSettings(Section):
     """How payloads are made and signed."""
 
     profile: str = "flatcar"
@@ -119,7 +116,7 @@ class PayloadSettings(_Section):
     """Without one, a release by another key than that of the release before it is refused."""
 
 
-class ChannelSettings(_Section):
+class ChannelSettings(Section):
     """The payload keys of one channel, and of its streams, where they are not those of everybody."""
 
     production: bool = False
@@ -134,7 +131,7 @@ class ChannelSettings(_Section):
     """In the place of ``payload.rotation``, which is not for channels with signers of their own."""
 
 
-class OpenPgpSettings(_Section):
+class OpenPgpSettings(Section):
     """The pipeline's own OpenPGP key: signs files, ``release.json`` and ledger entries."""
 
     pipeline: tuple[Fingerprint, ...] = ()
@@ -150,7 +147,7 @@ class OpenPgpSettings(_Section):
     """Files with the public keys of the pipeline and of everyone the policy names."""
 
 
-class PagesSettings(_Section):
+class PagesSettings(Section):
     """The release pages."""
 
     base_url: str | None = None
