@@ -6,7 +6,6 @@ import io
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import BinaryIO
 
 from release.digests import Digest
@@ -22,6 +21,7 @@ from release.mirror.store import (
     MissingObjectError,
     ObjectStat,
     Pointer,
+    Source,
     WriteResult,
 )
 from release.mirror.streams import check_sha256, read_bounded, verified_chunks
@@ -79,7 +79,7 @@ class MemoryStore:
     def create(
         self,
         key: str,
-        source: Path | bytes,
+        source: Source,
         *,
         sha256: Digest,
         content_type: str | None = None,

@@ -14,7 +14,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
 
 import boto3
@@ -43,6 +42,7 @@ from release.mirror.store import (
     MissingObjectError,
     ObjectStat,
     Pointer,
+    Source,
     WriteResult,
 )
 from release.mirror.streams import check_sha256, mapped_stream, read_bounded, source_size, verified_chunks
@@ -138,7 +138,7 @@ class S3Store:
     def create(
         self,
         key: str,
-        source: Path | bytes,
+        source: Source,
         *,
         sha256: Digest,
         content_type: str | None = None,
@@ -151,7 +151,7 @@ class S3Store:
             return self._compare(key, present, sha256)
         headers = _headers(key, content_type, cache_control)
         try:
-            size = source_size(source)
+            size = source_size(source) or 0
             chunks = verified_chunks(key, source, sha256)
             if size <= self._part_size:
                 self._put(key, b"".join(chunks), headers, {"IfNoneMatch": "*"})

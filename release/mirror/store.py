@@ -6,7 +6,7 @@ Every store checks keys by ``release.mirror.keys`` and raises nothing but ``rele
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -19,6 +19,13 @@ DEFAULT_READ_LIMIT = 16 << 20
 
 POINTER_LIMIT = 256 << 10
 """Bytes a pointer may have."""
+
+
+OpenStream = Callable[[], BinaryIO]
+"""Opens the same bytes anew, from their beginning, whenever it is called. Raises nothing but our errors."""
+
+Source = Path | bytes | OpenStream
+"""What is written: a file, bytes, or what is somewhere else and never whole in this place."""
 
 
 class MissingObjectError(InputError):
@@ -104,7 +111,7 @@ class ObjectWriter(ObjectReader, Protocol):
     def create(
         self,
         key: str,
-        source: Path | bytes,
+        source: Source,
         *,
         sha256: Digest,
         content_type: str | None = None,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
 from release.digests import CHUNK_SIZE, Digest, Hasher, chunks
 from release.errors import InputError, storage_errors
-from release.mirror.store import ObjectTooLargeError
+from release.mirror.store import ObjectTooLargeError, OpenStream, Source
 
 
 class _MappedRaw(io.RawIOBase):
@@ -61,24 +61,58 @@ def read_bounded(stream: BinaryIO, key: str, limit: int) -> bytes:
     return data
 
 
-def source_size(source: Path | bytes) -> int:
-    """The size in bytes of what is to be uploaded. Raises InputError when it cannot be read."""
+def source_size(source: Source) -> int | None:
+    """The size in bytes of what is to be uploaded; None of a stream, which only tells when it was read.
+
+    Raises InputError when it cannot be read.
+    """
     if isinstance(source, bytes):
         return len(source)
-    with storage_errors(source):
-        return source.stat().st_size
+    if isinstance(source, Path):
+        with storage_errors(source):
+            return source.stat().st_size
+    return None
 
 
-def source_chunks(source: Path | bytes) -> Iterator[bytes]:
+def source_name(source: Source) -> str:
+    """How messages call it."""
+    if isinstance(source, Path):
+        return str(source)
+    return "bytes given" if isinstance(source, bytes) else "stream given"
+
+
+def source_chunks(source: Source) -> Generator[bytes, None, None]:
     """The bytes of what is to be uploaded, in pieces; its read errors name it, not the store."""
     if isinstance(source, bytes):
         yield source
-        return
-    with storage_errors(source), source.open("rb") as stream:
-        yield from chunks(stream)
+    elif isinstance(source, Path):
+        with storage_errors(source), source.open("rb") as stream:
+            yield from chunks(stream)
+    else:
+        with source() as stream:
+            yield from chunks(stream)
 
 
-def verified_chunks(key: str, source: Path | bytes, sha256: Digest) -> Iterator[bytes]:
+def watched(source: Source, tell: Callable[[int], None]) -> OpenStream:
+    """The same bytes as a stream, which tells how many were read of it so far. ``tell`` must not raise."""
+
+    def open_stream() -> BinaryIO:
+        pieces, done, rest = source_chunks(source), 0, b""
+
+        def read(count: int) -> bytes:
+            nonlocal done, rest
+            data = rest or next(pieces, b"")
+            data, rest = data[:count], data[count:]
+            done += len(data)
+            tell(done)
+            return data
+
+        return mapped_stream(read, pieces.close, nullcontext)
+
+    return open_stream
+
+
+def verified_chunks(key: str, source: Source, sha256: Digest) -> Iterator[bytes]:
     """``source_chunks``, with an InputError at the end when they do not have the digest ``sha256``.
 
     Whoever stores them must not make them visible before the end was reached.
@@ -89,8 +123,7 @@ def verified_chunks(key: str, source: Path | bytes, sha256: Digest) -> Iterator[
         yield data
     found = hasher.result().sha256
     if found != sha256:
-        where = "bytes given" if isinstance(source, bytes) else str(source)
-        raise InputError(f"{where}, to be stored as {key}: expected {sha256}, found {found}")
+        raise InputError(f"{source_name(source)}, to be stored as {key}: expected {sha256}, found {found}")
 
 
 def check_sha256(digest: Digest) -> Digest:

@@ -11,25 +11,25 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from release.digests import Digest, FileDigests, Hasher, chunks, hash_stream
 from release.errors import InputError, NotVerifiedError
 from release.mirror.plan import Wanted, make_plan
-from release.mirror.store import MissingObjectError, ObjectReader, ObjectStat, ObjectWriter
-from release.mirror.streams import source_size
+from release.mirror.store import MissingObjectError, ObjectReader, ObjectStat, ObjectWriter, Source
+from release.mirror.streams import source_name, source_size, watched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     """A file, where it goes, and what it must be. ``size`` is in bytes.
 
+    ``source`` may open a stream of another store, so that nothing of it is ever whole on this machine.
     ``content_type`` None leaves it to ``content_types``.
     """
 
     key: str
-    source: Path | bytes
+    source: Source
     size: int
     sha256: Digest
     content_type: str | None = None
@@ -56,6 +56,17 @@ class Reporter(Protocol):
         ...
 
 
+class Progress(Protocol):
+    """Is told how far one object is, in bytes, about once a mebibyte. Must not raise."""
+
+    def __call__(self, key: str, done: int, size: int) -> None:
+        """``done`` of ``size`` bytes of the object ``key`` were taken from its source.
+
+        What a store has taken is sent, or was there before, or is among the few parts that wait.
+        """
+        ...
+
+
 def silent(action: Action, key: str, size: int) -> None:
     """The reporter that tells nobody."""
 
@@ -70,7 +81,12 @@ class SyncReport:
 
 
 def publish(
-    store: ObjectWriter, files: Sequence[Upload], reporter: Reporter = silent, *, last: Collection[str] = ()
+    store: ObjectWriter,
+    files: Sequence[Upload],
+    reporter: Reporter = silent,
+    *,
+    last: Collection[str] = (),
+    progress: Progress | None = None,
 ) -> SyncReport:
     """Bring ``files`` onto ``store``, in their order.
 
@@ -83,6 +99,7 @@ def publish(
         reporter: is told of each step.
         last: keys that appear only when all other files have been read back: whoever finds them
             finds everything else, and finds it right.
+        progress: is told of each mebibyte.
 
     Raises:
         ConflictError: a key holds other bytes; nothing was written (unless another writer came in
@@ -99,9 +116,8 @@ def publish(
         reporter(Action.KEPT, one.key, one.size)
     missing = {one.key for one in plan.upload}
     for held_back in (False, True):
-        _upload(
-            store, [one for one in files if one.key in missing and (one.key in last) is held_back], reporter
-        )
+        now = [one for one in files if one.key in missing and (one.key in last) is held_back]
+        _upload(store, now, reporter, progress)
     return SyncReport(
         uploaded=tuple(one.key for one in plan.upload),
         kept=tuple(one.key for one in plan.keep),
@@ -109,11 +125,18 @@ def publish(
     )
 
 
-def _upload(store: ObjectWriter, files: Sequence[Upload], reporter: Reporter) -> None:
+def _upload(
+    store: ObjectWriter, files: Sequence[Upload], reporter: Reporter, progress: Progress | None
+) -> None:
     for file in files:
-        store.create(file.key, file.source, sha256=file.sha256, content_type=file.content_type)
+        source = file.source if progress is None else _told(file, progress)
+        store.create(file.key, source, sha256=file.sha256, content_type=file.content_type)
         reporter(Action.UPLOADED, file.key, file.size)
     verify_objects(store, (file.wanted for file in files), reporter)
+
+
+def _told(file: Upload, progress: Progress) -> Source:
+    return watched(file.source, lambda done: progress(file.key, done, file.size))
 
 
 def verify_objects(reader: ObjectReader, wanted: Iterable[Wanted], reporter: Reporter = silent) -> None:
@@ -143,9 +166,11 @@ def verify_objects(reader: ObjectReader, wanted: Iterable[Wanted], reporter: Rep
 
 def _check_source(file: Upload) -> None:
     size = source_size(file.source)
-    if size != file.size:
-        where = "bytes given" if isinstance(file.source, bytes) else str(file.source)
-        raise InputError(f"{where}, to be stored as {file.key}: expected {file.size} bytes, found {size}")
+    if size not in {None, file.size}:  # of a stream it is found out when its digest is
+        raise InputError(
+            f"{source_name(file.source)}, to be stored as {file.key}:"
+            f" expected {file.size} bytes, found {size}"
+        )
 
 
 def _present(store: ObjectReader, wanted: Wanted) -> ObjectStat | None:
