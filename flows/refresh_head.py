@@ -1,4 +1,4 @@
-"""Flow: the mirror's head is signed anew before readers stop believing it."""
+"""Flow: the mirror's head and what machines are offered are signed anew before nobody believes them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from pathlib import Path
 from prefect import flow
 
 from flows.runner import run_as_tasks
+from release.line.channel_documents import channels_job
 from release.line.head import head_job
 from release.wiring import open_yard
 
 
 @flow(name="refresh-head", log_prints=False)
 def refresh_head(settings: str) -> str:
-    """Sign the head as of the ledger's last entry, unless it says that already and is young enough.
+    """Sign head and channel documents as of the ledger's last entry, where they are not young enough.
 
     It decides nothing and moves nothing: the head tells what the ledger says. When it is not run for as
     long as the policy's ``head_valid_for``, readers refuse the mirror as frozen.
@@ -25,4 +26,4 @@ def refresh_head(settings: str) -> str:
         As of which entry, and until when it is to be believed.
     """
     with open_yard(Path(settings)) as yard:
-        return run_as_tasks(head_job(yard))[-1]
+        return run_as_tasks((*head_job(yard), *channels_job(yard)))[0]

@@ -10,6 +10,7 @@ from release.catalog.naming import HEAD_FILE
 from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile
 from release.cli.output import emit, say, table, work
 from release.ledger.fields import format_time
+from release.line.channel_documents import channels_job
 from release.line.head import head_job, signed_head
 from release.trust.head import HeadError, write_head
 from release.wiring import open_yard
@@ -22,14 +23,15 @@ app = typer.Typer(
 
 @app.command()
 def refresh(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
-    """Sign the head anew if it says too little, or more than half of its life is over.
+    """Sign the head and the channel documents anew: those that say too little, or are half over.
 
     Promoting and publishing do it, too; run this on a schedule, several times in the life that the
     policy gives a head (head_valid_for), so that readers never find an expired one.
     """
     with open_yard(settings) as yard:
-        (outcome,) = work(head_job(yard))
-    say(outcome)
+        outcomes = work((*head_job(yard), *channels_job(yard)))
+    for outcome in outcomes:
+        say(outcome)
 
 
 @app.command()

@@ -79,7 +79,7 @@ def present_head(yard: Yard, chain: Chain, data: bytes) -> MirrorHead:
         signer = yard.statements.verify(sealed.signed_bytes, sealed.signature, at=head.issued)
     except NotVerifiedError as error:
         raise HeadError(error.message, hint=hint) from error
-    if signer not in _pipeline_keys(chain):
+    if signer not in pipeline_keys(chain):
         raise HeadError(f"{HEAD_FILE}: signed by {signer}, which is no key of the pipeline", hint=hint)
     place = head.ledger.sequence
     if place < len(chain.entries) and chain.entries[place].digest != head.ledger.digest:
@@ -101,7 +101,7 @@ def _holds_now(yard: Yard, data: bytes) -> bool:
     return True
 
 
-def _pipeline_keys(chain: Chain) -> frozenset[str]:
+def pipeline_keys(chain: Chain) -> frozenset[str]:
     """Keys that are the pipeline's, or were: they signed what only the pipeline may record."""
     recorded = (one for one in chain.entries if not issubclass(KINDS[one.entry.kind], Statement))
     return chain.state.pipeline_keys | {one.signer for one in recorded}

@@ -1,0 +1,158 @@
+"""Signing the channel documents: what update servers offer, as the ledger says, never backwards."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+
+from release.catalog.version import Version
+from release.errors import InputError, NotVerifiedError, RefusedError
+from release.ledger.chain import Chain
+from release.ledger.state import State
+from release.line.head import pipeline_keys
+from release.line.policies import policy_in_force
+from release.line.sources import registered_release
+from release.line.steps import Job, Step
+from release.line.yard import Yard
+from release.mirror.store import LostRaceError, Pointer
+from release.promotion.policy import Policy
+from release.trust.channel_document import (
+    ChannelDocument,
+    ChannelDocumentError,
+    channel_document_key,
+    read_channel_document,
+    seal_channel,
+    unseal_channel,
+    write_channel_document,
+)
+from release.trust.channel_making import Known, documents_of, next_document
+
+_TRIES = 5
+
+
+def channels_job(yard: Yard) -> Job:
+    """The step that signs the channel documents anew where they must be. Runs alone, too."""
+    return (Step("sign-channels", "sign what machines are offered", lambda _: sign_channel_documents(yard)),)
+
+
+def sign_channel_documents(yard: Yard) -> str:
+    """Bring every channel's document, board by board, to what the ledger says, and keep it fresh.
+
+    Returns:
+        One line: how many were signed, and how many still hold.
+
+    Raises:
+        ChannelDocumentError: one that is there was not signed by the pipeline.
+        NotVerifiedError: one that is there knows more than the ledger.
+        RefusedError: a floor is no release that can be offered; or the key at hand is not the pipeline's.
+        LostRaceError: others kept signing meanwhile.
+    """
+    for _ in range(_TRIES):
+        signed = kept = 0
+        try:
+            for key, pointer, wanted, chain in _wanted(yard):
+                if _bring(yard, key, pointer, wanted, chain):
+                    signed += 1
+                else:
+                    kept += 1
+        except LostRaceError:
+            continue
+        return f"{signed} signed, {kept} still true"
+    raise LostRaceError(f"channel documents: others signed them {_TRIES} times meanwhile")
+
+
+def documents_now(yard: Yard, chain: Chain, policy: Policy, issued: datetime) -> tuple[ChannelDocument, ...]:
+    """What the documents should say after the last entry of ``chain``. Raises as ``documents_of``."""
+    known = Known(
+        state=chain.state,
+        policy=policy,
+        release=cache(lambda version: registered_release(yard.store, chain.state, version)[0]),
+        floors=_key_floors(yard, chain.state),
+        issued=issued,
+    )
+    return tuple(documents_of(known))
+
+
+def _wanted(yard: Yard) -> list[tuple[str, Pointer | None, ChannelDocument, Chain]]:
+    """What is there is read before the ledger, which then holds what that names."""
+    before = yard.ledger.read()
+    keys = [
+        channel_document_key(head.channel, board)
+        for head in before.state.heads.values()
+        for board in before.state.releases[head.version].boards
+    ]
+    present = {key: yard.store.read_pointer(key) for key in keys}
+    chain = yard.ledger.read()
+    policy = policy_in_force(yard.store, chain.state)
+    found = []
+    for document in documents_now(yard, chain, policy, yard.clock()):
+        key = channel_document_key(document.channel, document.board)
+        found.append((key, present.get(key), document, chain))
+    return found
+
+
+def _bring(yard: Yard, key: str, pointer: Pointer | None, wanted: ChannelDocument, chain: Chain) -> bool:
+    """Whether it was signed anew."""
+    present = None if pointer is None else present_document(yard, chain, key, pointer.data)
+    holds = pointer is not None and _holds_now(yard, key, pointer.data)
+    document = next_document(present, wanted, holds=holds)
+    if document == present:
+        return False
+    data = _signed(yard, chain, key, document)
+    yard.store.swap_pointer(key, None if pointer is None else pointer.tag, data)
+    return True
+
+
+def present_document(yard: Yard, chain: Chain, key: str, data: bytes) -> ChannelDocument:
+    """A document that is there, which the pipeline must have signed. It may have expired.
+
+    Raises:
+        ChannelDocumentError: not one, or signed by somebody else.
+    """
+    hint = "somebody changed it by hand: find out who, remove it, then run this again"
+    try:
+        sealed = unseal_channel(data, key)
+        document = read_channel_document(sealed.body, key)
+        signer = yard.statements.verify(sealed.signed_bytes, sealed.signature, at=document.issued)
+    except NotVerifiedError as error:
+        raise ChannelDocumentError(f"{key}: {error.message}", hint=hint) from error
+    if signer not in pipeline_keys(chain):
+        raise ChannelDocumentError(f"{key}: signed by {signer}, which is no key of the pipeline", hint=hint)
+    if channel_document_key(document.channel, document.board) != key:
+        raise ChannelDocumentError(f"{key}: is of {document.channel}/{document.board}", hint=hint)
+    return document
+
+
+def _holds_now(yard: Yard, key: str, data: bytes) -> bool:
+    """Whether readers would accept the signature now."""
+    sealed = unseal_channel(data, key)
+    try:
+        yard.statements.verify(sealed.signed_bytes, sealed.signature, at=yard.clock())
+    except NotVerifiedError:
+        return False
+    return True
+
+
+def _signed(yard: Yard, chain: Chain, key: str, document: ChannelDocument) -> bytes:
+    body = write_channel_document(document)
+    signature = yard.signer.sign(body.encode())
+    signer = yard.statements.verify(body.encode(), signature, at=yard.clock())
+    if signer not in chain.state.pipeline_keys:
+        raise RefusedError(
+            f"{key}: the key at hand is {signer}, which is no key of the pipeline",
+            hint="run this where the pipeline's key is; people sign requests and sign-offs",
+        )
+    return seal_channel(body, signature)
+
+
+def _key_floors(yard: Yard, state: State) -> dict[str, Version]:
+    """By channel: the version that machines must have before the payload key changes."""
+    found = {}
+    for channel in state.heads:
+        try:
+            rotation = yard.payload_for(channel).rotation
+        except InputError:
+            continue  # promoting to it says what is wrong
+        if rotation is not None and rotation.floor in state.releases:
+            found[channel] = rotation.floor
+    return found
