@@ -235,7 +235,7 @@ def test_a_temporary_file_swept_between_making_and_locking_is_made_again(
     def token_hex(_: int) -> str:
         return next(names)
 
-    monkeypatch.setattr("release.mirror.directory.secrets.token_hex", token_hex)
+    monkeypatch.setattr("release.mirror.folders.secrets.token_hex", token_hex)
     real = os.fstat
 
     def fstat(file: int) -> os.stat_result:
