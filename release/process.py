@@ -26,7 +26,18 @@ _PACKAGES = {
     "gpg-connect-agent": "gnupg",
     "gpgconf": "gnupg",
     "mke2fs": "e2fsprogs",
+    "ssh": "openssh-client",
 }
+
+
+class ProgramError(ToolError):
+    """A program exited with another code than 0. ``code`` and the end of ``stderr`` say what that means."""
+
+    def __init__(self, message: str, *, code: int, stderr: str) -> None:
+        """``stderr`` is what the program said last, up to ten lines."""
+        super().__init__(message)
+        self.code = code
+        self.stderr = stderr
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +60,7 @@ def run(
 
     Raises:
         ToolMissingError: the program is not installed.
-        ToolError: it exited with anything but 0; the message has argv, the code, stderr's tail.
+        ProgramError: it exited with anything but 0; the message has argv, the code, stderr's tail.
         UnavailableError: it did not end within ``timeout`` seconds; it was killed.
     """
     command, variables = _prepared(argv, environment)
@@ -62,7 +73,8 @@ def run(
         raise UnavailableError(f"{shown}: no end after {timeout:g} s, killed") from error
     if done.returncode != 0:
         tail = b"\n".join(done.stderr.strip().splitlines()[-10:]).decode(errors="replace")
-        raise ToolError(f"{shown}: exit code {done.returncode}: {tail}")
+        message = f"{shown}: exit code {done.returncode}: {tail}"
+        raise ProgramError(message, code=done.returncode, stderr=tail)
     return Completed(done.stdout, done.stderr)
 
 
