@@ -43,7 +43,11 @@ def register(content: ReleaseRegistered, state: State, verified: VerifiedEntry) 
             f"release {content.version} cannot have been offered before the ledger began:"
             f" {came_first} came first",
         )
-    after = replace(state, releases=frozen({**state.releases, content.version: content}))
+    after = replace(
+        state,
+        releases=frozen({**state.releases, content.version: content}),
+        registered=frozen({**state.registered, content.version: verified.entry.time}),
+    )
     for channel in content.offered_in:
         head = Head(
             channel=channel,

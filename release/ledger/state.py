@@ -152,6 +152,8 @@ class State:
     streams: tuple[str, ...] = ()
     """Those of ``channels`` that have streams."""
     releases: Mapping[Version, ReleaseRegistered] = field(default_factory=frozen)
+    registered: Mapping[Version, datetime] = field(default_factory=frozen)
+    """When each of the releases was registered."""
     requests: Mapping[Digest, RequestRecord] = field(default_factory=frozen)
     evidence: Mapping[Digest, Mapping[str, EvidenceRecord]] = field(default_factory=frozen)
     """By release digest, then by ``evidence_key``."""
