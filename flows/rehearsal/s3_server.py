@@ -18,6 +18,7 @@ from pathlib import Path
 from release.digests import Digest
 from release.errors import ToolError, ToolMissingError, UnavailableError
 from release.mirror.s3 import S3Store
+from release.mirror.s3_options import S3Options
 from release.process import running
 
 BUCKET = "releases"
@@ -110,7 +111,7 @@ def command(folder: Path, ports: Mapping[str, int], *options: str) -> list[str]:
 
 
 def _await(server: S3Server, ended: Callable[[], int | None], log: Path) -> None:
-    store = S3Store(bucket=BUCKET, prefix="ready", endpoint_url=server.endpoint)
+    store = S3Store(bucket=BUCKET, prefix="ready", options=S3Options(endpoint_url=server.endpoint))
     deadline = time.monotonic() + _START_LIMIT
     while True:
         try:

@@ -1,37 +1,33 @@
 """A store in an S3 bucket: Amazon's, or a server that keeps the conditions of conditional writes.
 
-The one file that imports boto3. Measured: SeaweedFS 4.48 and AWS keep ``If-None-Match`` and ``If-Match``
-on PutObject, CompleteMultipartUpload and CopyObject; rclone, JuiceFS and (for the last two) Ceph 16
-accept and ignore them, so on those write-once rests on the look before the write alone.
+Measured: SeaweedFS 4.48 and AWS keep ``If-None-Match`` and ``If-Match`` on PutObject,
+CompleteMultipartUpload and CopyObject; rclone, JuiceFS and (for the last two) Ceph 16 accept and ignore
+them, so on those write-once rests on the look before the write alone. ``probe`` finds out.
 
 Credentials come from boto3's own chain (environment, profile, instance), never from our settings. A
-killed multipart upload leaves parts nobody sees but somebody pays for: give the bucket a lifecycle rule
-``AbortIncompleteMultipartUpload``.
+killed multipart upload leaves parts nobody sees but somebody pays for: the same upload goes on with them,
+``clean_up`` removes them, and a lifecycle rule ``AbortIncompleteMultipartUpload`` of the bucket may.
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
-
-import boto3
-from botocore import exceptions as boto
-from botocore.config import Config
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, cast
 
 from release.digests import Digest, hash_stream
-from release.errors import (
-    HumpyardError,
-    InputError,
-    NotVerifiedError,
-    StorageFullError,
-    ToolError,
-    UnavailableError,
-)
+from release.errors import InputError, NotVerifiedError, UnavailableError
 from release.mirror import content_types
 from release.mirror.keys import check_key, check_prefix, is_key
-from release.mirror.multipart import Headers, MultipartUpload
+from release.mirror.multipart import MultipartUpload, cut
+from release.mirror.s3_client import make_client
+from release.mirror.s3_copy import CopyInParts
+from release.mirror.s3_errors import ConditionFailedError, NoSuchUploadError, s3_errors
+from release.mirror.s3_options import S3Options
+from release.mirror.s3_unfinished import Bucket, ObjectHeaders, abort_idle, checksum
 from release.mirror.store import (
     DEFAULT_READ_LIMIT,
     POINTER_LIMIT,
@@ -48,11 +44,9 @@ from release.mirror.store import (
 from release.mirror.streams import check_sha256, mapped_stream, read_bounded, source_size, verified_chunks
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.literals import StorageClassType
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
-PART_SIZE = 16 << 20
-"""Bytes of one part of a multipart upload; smaller objects go in one request."""
 _METADATA = "sha256"
 
 
@@ -61,8 +55,7 @@ class _Condition(TypedDict, total=False):
     IfNoneMatch: str
 
 
-class _ConditionFailedError(Exception):
-    """412, or 409 for a write that raced with ours: the caller looks what is there now."""
+_DEFAULT = S3Options()
 
 
 class S3Store:
@@ -72,36 +65,13 @@ class S3Store:
     service. Safe to use from several threads.
     """
 
-    def __init__(
-        self,
-        *,
-        bucket: str,
-        prefix: str = "",
-        endpoint_url: str | None = None,
-        region: str = "us-east-1",
-        profile: str | None = None,
-        attempts: int = 10,
-        part_size: int = PART_SIZE,
-    ) -> None:
-        """``endpoint_url`` None is AWS; ``attempts`` counts the first one; ``part_size`` in bytes.
-
-        Ten adaptive attempts outlast a restart of a SeaweedFS server in the middle of an upload
-        (measured: 10 s; three standard attempts fail).
-        """
-        self._bucket = bucket
+    def __init__(self, *, bucket: str, prefix: str = "", options: S3Options = _DEFAULT) -> None:
+        """``prefix`` ends in a slash, or gets one."""
         self._prefix = check_prefix(prefix if prefix.endswith("/") or not prefix else f"{prefix}/")
-        self._part_size = part_size
-        config = Config(
-            signature_version="s3v4",
-            s3={"addressing_style": "path"},
-            retries={"mode": "adaptive", "total_max_attempts": attempts},
-            connect_timeout=10,
-            read_timeout=60,
-        )
-        with self._errors(""), _bad_settings(self._where("")):
-            self._client: S3Client = boto3.Session(profile_name=profile).client(
-                "s3", endpoint_url=endpoint_url, region_name=region, config=config
-            )
+        self._options = options
+        self._bucket = bucket
+        self._client = make_client(options, self._where(""))
+        self._parts = Bucket(client=self._client, name=bucket, errors=self._name_errors)
 
     def open(self, key: str) -> BinaryIO:
         """See ``ObjectReader.open``. botocore checks length, and a checksum where the server has one."""
@@ -149,21 +119,27 @@ class S3Store:
         present = self.stat(key)
         if present is not None:
             return self._compare(key, present, sha256)
-        headers = _headers(key, content_type, cache_control)
+        headers: ObjectHeaders = {
+            **_described(key, content_type, cache_control, sha256),
+            **self._placement(),
+        }
+        length = self._options.part_length(source_size(source) or 0, f"{self._name(key)} {headers}")
+        pieces = cut(verified_chunks(key, source, sha256), length)
+        first, second = next(pieces, b""), next(pieces, None)
         try:
-            size = source_size(source) or 0
-            chunks = verified_chunks(key, source, sha256)
-            if size <= self._part_size:
-                self._put(key, b"".join(chunks), headers, {"IfNoneMatch": "*"})
+            if second is None:
+                self._put(key, first, headers, {"IfNoneMatch": "*"})
             else:
-                self._multipart(key).run(chunks, size, {_METADATA: sha256.hex}, headers)
-        except _ConditionFailedError as error:
+                self._multipart(key, headers, length).run(chain((first, second), pieces))
+                self._check_written(key, sha256)
+        except (ConditionFailedError, NoSuchUploadError) as error:
             return self._look_again(key, sha256, error)
         return Created(key)
 
     def copy(self, source_key: str, key: str, *, sha256: Digest) -> WriteResult:
         """See ``ObjectWriter.copy``. CopyObject, which S3 limits to 5 GiB; metadata go along."""
-        source, name = self._name(source_key), self._name(key)
+        source = self._name(source_key)
+        check_key(key)
         check_sha256(sha256)
         original = self.stat(source_key)
         if original is None:
@@ -173,23 +149,47 @@ class S3Store:
         if present is not None:
             return self._compare(key, present, sha256)
         try:
-            with self._errors(key):
-                self._client.copy_object(
-                    Bucket=self._bucket,
-                    Key=name,
-                    CopySource={"Bucket": self._bucket, "Key": source},
-                    CopySourceIfMatch=original.etag,
-                    IfNoneMatch="*",
-                )
-        except _ConditionFailedError as error:
+            if original.size > self._options.copy_size:
+                self._copy_in_parts(source, original, key, sha256)
+            else:
+                self._copy_at_once(source, original, key)
+        except (ConditionFailedError, NoSuchUploadError) as error:
             return self._look_again(key, sha256, error)
         return Created(key)
+
+    def _copy_at_once(self, source: str, original: ObjectStat, key: str) -> None:
+        with self._errors(key):
+            self._client.copy_object(
+                Bucket=self._bucket,
+                Key=self._name(key),
+                CopySource={"Bucket": self._bucket, "Key": source},
+                CopySourceIfMatch=original.etag,
+                IfNoneMatch="*",
+                **self._placement(),
+            )
+
+    def _copy_in_parts(self, source: str, original: ObjectStat, key: str, sha256: Digest) -> None:
+        with self._errors(key):
+            head = self._client.head_object(Bucket=self._bucket, Key=source)
+        described = _described(key, head.get("ContentType"), head.get("CacheControl"), sha256)
+        CopyInParts(
+            bucket=self._parts,
+            source=source,
+            etag=original.etag,
+            size=original.size,
+            name=self._name(key),
+            headers={**described, **self._placement()},
+            length=self._options.copy_size,
+            parallel=self._options.parallel,
+            look=lambda: self._expect_none(key),
+        ).run()
+        self._check_written(key, sha256)
 
     def replace(
         self, key: str, data: bytes, *, content_type: str | None = None, cache_control: str | None = None
     ) -> None:
         """See ``ObjectWriter.replace``."""
-        self._put(key, data, _headers(key, content_type, cache_control), {})
+        self._put(key, data, self._small_headers(key, data, content_type, cache_control), {})
 
     def read_pointer(self, key: str) -> Pointer | None:
         """See ``PointerReader.read_pointer``. The tag is the ETag without its quotes."""
@@ -207,8 +207,8 @@ class S3Store:
         """See ``PointerStore.swap_pointer``. ``If-Match``; unquoted, as Ceph wants it and AWS allows."""
         condition: _Condition = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
         try:
-            tag = self._put(key, data, _headers(key, None, None), condition)
-        except (_ConditionFailedError, MissingObjectError) as error:  # If-Match on an absent key: 404
+            tag = self._put(key, data, self._small_headers(key, data), condition)
+        except (ConditionFailedError, MissingObjectError) as error:  # If-Match on an absent key: 404
             current = self.read_pointer(key)
             if current is not None and current.data == data:
                 return current
@@ -225,50 +225,86 @@ class S3Store:
         with self._errors(key):
             self._client.delete_object(Bucket=self._bucket, Key=name)
 
+    def clean_up(self, older_than: timedelta) -> tuple[str, ...]:
+        """Abort the multipart uploads below the prefix that nobody goes on with. Gives their full names.
+
+        ``older_than`` is counted from what the server stored of them last, by this machine's clock.
+        """
+        return abort_idle(self._parts, self._prefix, datetime.now(UTC) - older_than)
+
     def _name(self, key: str) -> str:
         return self._prefix + check_key(key)
 
     def _where(self, key: str) -> str:
         return f"s3://{self._bucket}/{self._prefix}{key}"
 
-    @contextmanager
-    def _errors(self, key: str) -> Iterator[None]:
-        try:
-            yield
-        except boto.ClientError as error:
-            raise _translate(self._where(key), error) from error
-        except (boto.BotoCoreError, OSError) as error:
-            raise _translate_local(self._where(key), error) from error
-        except KeyError as error:
-            raise InputError(
-                f"{self._where(key)}: expected {error} in the answer, found none",
-                hint="what answers at this endpoint is not an S3 server",
-            ) from error
+    def _errors(self, key: str) -> AbstractContextManager[None]:
+        return s3_errors(self._where(key))
 
-    def _put(self, key: str, data: bytes, headers: Headers, condition: _Condition) -> str:
+    def _name_errors(self, name: str) -> AbstractContextManager[None]:
+        return s3_errors(f"s3://{self._bucket}/{name}")
+
+    def _placement(self) -> ObjectHeaders:
+        """Encryption and storage class of what is written once."""
+        headers = self._encryption()
+        if self._options.storage_class is not None:
+            headers["StorageClass"] = cast("StorageClassType", self._options.storage_class)
+        return headers
+
+    def _encryption(self) -> ObjectHeaders:
+        headers: ObjectHeaders = {}
+        encryption = self._options.encryption
+        if encryption is not None:
+            headers["ServerSideEncryption"] = encryption.algorithm
+            if encryption.key is not None:
+                headers["SSEKMSKeyId"] = encryption.key
+        return headers
+
+    def _small_headers(
+        self, key: str, data: bytes, content_type: str | None = None, cache_control: str | None = None
+    ) -> ObjectHeaders:
+        """For what is written again and again: it stays in the usual storage class."""
+        described = _described(key, content_type, cache_control, Digest.sha256(data))
+        return {**described, **self._encryption()}
+
+    def _put(self, key: str, data: bytes, headers: ObjectHeaders, condition: _Condition) -> str:
         """One request; its checksum is kept by the server and repeated in the metadata. Gives the ETag."""
         name = self._name(key)
-        sha256 = Digest.sha256(data)
         with self._errors(key):
             answer = self._client.put_object(
                 Bucket=self._bucket,
                 Key=name,
                 Body=data,
-                ChecksumSHA256=_base64(sha256.value),
-                Metadata={_METADATA: sha256.hex},
+                ChecksumSHA256=checksum(data),
                 **headers,
                 **condition,
             )
             return _tag(answer)
 
-    def _multipart(self, key: str) -> MultipartUpload:
+    def _multipart(self, key: str, headers: ObjectHeaders, length: int) -> MultipartUpload:
         return MultipartUpload(
-            client=self._client,
-            bucket=self._bucket,
+            bucket=self._parts,
             name=self._name(key),
-            part_size=self._part_size,
-            errors=lambda: self._errors(key),
+            headers=headers,
+            length=length,
+            parallel=self._options.parallel,
+            look=lambda: self._expect_none(key),
         )
+
+    def _expect_none(self, key: str) -> None:
+        if self.stat(key) is not None:
+            raise ConditionFailedError("somebody else wrote it meanwhile")
+
+    def _check_written(self, key: str, sha256: Digest) -> None:
+        """That what was completed is there and says what it is. Its bytes are read back by others, later."""
+        present = self.stat(key)
+        if present is None:
+            raise UnavailableError(f"{self._where(key)}: the server completed the upload, and has no object")
+        if present.sha256 not in {None, sha256}:
+            raise NotVerifiedError(
+                f"{self._where(key)}: expected {sha256} as its name in the metadata, found {present.sha256}",
+                hint="nothing leads to this object yet: remove it, then run the same command again",
+            )
 
     def _compare(self, key: str, present: ObjectStat, sha256: Digest) -> AlreadyThere:
         """AlreadyThere when the object holds these bytes; it is read when its claims are in doubt."""
@@ -287,28 +323,19 @@ class S3Store:
         return self._compare(key, present, sha256)
 
 
-@contextmanager
-def _bad_settings(where: str) -> Iterator[None]:
-    try:
-        yield
-    except ValueError as error:  # botocore's word for an endpoint that is no URL
-        raise InputError(f"{where}: {error}") from error
-
-
-def _headers(key: str, content_type: str | None, cache_control: str | None) -> Headers:
+def _described(
+    key: str, content_type: str | None, cache_control: str | None, sha256: Digest
+) -> ObjectHeaders:
     return {
         "ContentType": content_type or content_types.content_type(key),
         "CacheControl": cache_control or content_types.cache_control(key),
+        "Metadata": {_METADATA: sha256.hex},
     }
 
 
 def _tag(answer: Mapping[str, Any]) -> str:
     tag: str = answer["ETag"]
     return tag.strip('"')
-
-
-def _base64(value: bytes) -> str:
-    return base64.b64encode(value).decode("ascii")
 
 
 def _claimed_sha256(head: HeadObjectOutputTypeDef) -> Digest | None:
@@ -321,53 +348,3 @@ def _claimed_sha256(head: HeadObjectOutputTypeDef) -> Digest | None:
     with suppress(InputError):
         claims.add(Digest.parse(f"sha256:{head['Metadata'].get(_METADATA, '')}"))
     return claims.pop() if len(claims) == 1 else None
-
-
-_CREDENTIALS_HINT = "check the credentials in the environment or the profile, and what they are allowed to do"
-
-
-def _translate(where: str, error: boto.ClientError) -> Exception:  # noqa: PLR0911  # a table, a case a line
-    """Our error for an answer of the server. Codes: Amazon S3 API Reference, "Error responses"."""
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    text = f"{where}: {error}"
-    if status == 412 or code in {"PreconditionFailed", "ConditionalRequestConflict"}:
-        return _ConditionFailedError(str(error))
-    if code == "NoSuchBucket":
-        return InputError(text, hint="make the bucket first; it is never made by publishing")
-    if code == "NoSuchUpload":  # somebody or a lifecycle rule aborted it
-        return UnavailableError(text)
-    if status == 404:
-        return MissingObjectError(f"{where}: there is no such object")
-    if status == 507 or code in {"InsufficientStorage", "QuotaExceeded"}:
-        return StorageFullError(text)
-    if code == "RequestTimeTooSkewed":
-        return InputError(text, hint="set this machine's clock")
-    if status in {401, 403} or code in {"ExpiredToken", "InvalidToken"}:
-        return InputError(text, hint=_CREDENTIALS_HINT)
-    if code == "NotImplemented":  # 501, the one of its kind that stays
-        return InputError(text, hint="this server cannot do what publishing needs; use another")
-    if status >= 500 or status in {408, 409, 429} or code in {"BadDigest", "RequestTimeout", "SlowDown"}:
-        return UnavailableError(text)
-    return InputError(text)
-
-
-def _translate_local(where: str, error: Exception) -> HumpyardError:
-    """Our error for what went wrong on this side of the connection."""
-    text = f"{where}: {error}"
-    match error:
-        case (
-            boto.NoCredentialsError()
-            | boto.PartialCredentialsError()
-            | boto.CredentialRetrievalError()
-            | boto.ProfileNotFound()
-        ):
-            return InputError(text, hint=_CREDENTIALS_HINT)
-        case boto.FlexibleChecksumError():
-            return NotVerifiedError(text)
-        case boto.ParamValidationError() | boto.InvalidRegionError():
-            return InputError(text)
-        case boto.HTTPClientError() | boto.ConnectionError() | boto.IncompleteReadError() | OSError():
-            return UnavailableError(text)
-        case _:
-            return ToolError(text)

@@ -13,6 +13,10 @@ from release.errors import InputError, storage_errors
 from release.mirror.store import ObjectTooLargeError, OpenStream, Source
 
 
+class WrongSourceError(InputError):
+    """What was to be uploaded is not what it was said to be."""
+
+
 class _MappedRaw(io.RawIOBase):
     """Reads by a function, inside a context that maps foreign errors onto ours."""
 
@@ -113,7 +117,7 @@ def watched(source: Source, tell: Callable[[int], None]) -> OpenStream:
 
 
 def verified_chunks(key: str, source: Source, sha256: Digest) -> Iterator[bytes]:
-    """``source_chunks``, with an InputError at the end when they do not have the digest ``sha256``.
+    """``source_chunks``, with a WrongSourceError at the end when they do not have the digest ``sha256``.
 
     Whoever stores them must not make them visible before the end was reached.
     """
@@ -123,7 +127,9 @@ def verified_chunks(key: str, source: Source, sha256: Digest) -> Iterator[bytes]
         yield data
     found = hasher.result().sha256
     if found != sha256:
-        raise InputError(f"{source_name(source)}, to be stored as {key}: expected {sha256}, found {found}")
+        raise WrongSourceError(
+            f"{source_name(source)}, to be stored as {key}: expected {sha256}, found {found}"
+        )
 
 
 def check_sha256(digest: Digest) -> Digest:

@@ -22,6 +22,7 @@ from release.mirror.directory import DirectoryStore
 from release.mirror.http import HttpReader
 from release.mirror.pace import Pace
 from release.mirror.s3 import S3Store
+from release.mirror.s3_options import S3Options
 from release.mirror.store import Store
 from release.payload.profile import get_profile
 from release.settings import ChannelSettings, RotationSettings, Settings, StoreSettings, load_settings
@@ -139,8 +140,7 @@ def open_store(settings: StoreSettings, base: Path) -> Store:
         return S3Store(
             bucket=parts.netloc,
             prefix=parts.path.strip("/"),
-            endpoint_url=settings.s3_endpoint,
-            region=settings.s3_region,
+            options=S3Options(endpoint_url=settings.s3_endpoint, region=settings.s3_region),
         )
     raise InputError(f"store.url {settings.url!r}: expected file:DIRECTORY or s3://BUCKET/PREFIX")
 

@@ -21,6 +21,7 @@ from release.ledger.sealed import Sealed
 from release.line.audit_job import audit_job
 from release.mirror.directory import DirectoryStore
 from release.mirror.s3 import S3Store
+from release.mirror.s3_options import S3Options
 from release.wiring import open_yard
 from tests.e2e.refusal import Forger
 from tests.plain_server import served
@@ -163,7 +164,7 @@ def test_on_a_real_s3_server_the_same_comes_out(
         "AWS_ENDPOINT_URL_S3": seaweedfs.endpoint_url,
     }.items():
         monkeypatch.setenv(name, value)
-    store = S3Store(bucket=bucket, prefix="demo", endpoint_url=seaweedfs.endpoint_url)
+    store = S3Store(bucket=bucket, prefix="demo", options=S3Options(endpoint_url=seaweedfs.endpoint_url))
     here = DirectoryStore(audited.mirror)
     for key in here.list(""):
         data = here.read(key)

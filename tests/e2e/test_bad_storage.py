@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from release.cli.main import run
-from release.mirror.s3 import S3Store
+from release.mirror.s3_options import S3Options
 from tests.e2e.refusal import FAILED, REFUSED, UNAVAILABLE, Terminal, Yard, check_message, leftovers, tree
 from tests.programs import needed
 from tests.small_yard import BOARD, NEW, SmallYard, image, kernel
@@ -284,7 +284,7 @@ def test_a_store_that_refuses_connections_is_unavailable(
         endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.setenv(name, "throw-away")
-        monkeypatch.setattr("release.wiring.S3Store", partial(S3Store, attempts=2))  # not 20 s
+        monkeypatch.setattr("release.wiring.S3Options", partial(S3Options, attempts=2))  # not 20 s
         monkeypatch.setenv("HUMPYARD_STORE__URL", "s3://bucket/prefix")
         monkeypatch.setenv("HUMPYARD_STORE__S3_ENDPOINT", endpoint)
         for command in (["promote", "status"], ["release", "publish", str(NEW)]):

@@ -8,6 +8,7 @@ from release.catalog.board import Board
 from release.cli.main import run
 from release.mirror.pointers import read_channel_pointer
 from release.mirror.s3 import S3Store
+from release.mirror.s3_options import S3Options
 from tests.seaweedfs import ACCESS_KEY, SECRET_KEY, SeaweedFS, seaweedfs  # noqa: F401 - a fixture
 from tests.small_yard import BOARD, NEW, OLD, PRODUCT, SmallYard
 
@@ -37,7 +38,7 @@ def test_publish_promote_and_verify_on_s3(
     for _ in range(2):
         assert small_yard.humpyard("promote", "run") == 0
 
-    store = S3Store(bucket=bucket, prefix="releases", endpoint_url=seaweedfs.endpoint_url)
+    store = S3Store(bucket=bucket, prefix="releases", options=S3Options(endpoint_url=seaweedfs.endpoint_url))
     pointer = read_channel_pointer(store, "alpha", Board.parse(BOARD))
     assert pointer is not None
     assert pointer.version == NEW

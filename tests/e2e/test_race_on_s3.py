@@ -16,6 +16,7 @@ from release.catalog.board import Board
 from release.catalog.naming import LEDGER_PREFIX
 from release.mirror.pointers import read_channel_pointer
 from release.mirror.s3 import S3Store
+from release.mirror.s3_options import S3Options
 from tests.seaweedfs import ACCESS_KEY, SECRET_KEY, SeaweedFS, seaweedfs  # noqa: F401 - a fixture
 from tests.small_yard import BOARD, OLD, SmallYard
 
@@ -48,7 +49,7 @@ def store(
     policy.write_text(policy.read_text() + more)
     assert small_yard.humpyard("ledger", "begin") == 0
     small_yard.publish(OLD, offered_in=("alpha",))
-    return S3Store(bucket=bucket, prefix="releases", endpoint_url=seaweedfs.endpoint_url)
+    return S3Store(bucket=bucket, prefix="releases", options=S3Options(endpoint_url=seaweedfs.endpoint_url))
 
 
 def _race(go: Path, *commands: list[str]) -> list[tuple[int, str, str]]:

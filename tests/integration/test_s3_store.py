@@ -18,6 +18,8 @@ from release.errors import HumpyardError, InputError, NotVerifiedError, StorageF
 from release.mirror.content_types import IMMUTABLE
 from release.mirror.pointers import move_channel_pointer
 from release.mirror.s3 import S3Store
+from release.mirror.s3_errors import BytesRefusedError, NoSuchUploadError, NotSupportedError
+from release.mirror.s3_options import S3Options
 from release.mirror.store import AlreadyThere, ConflictError, Created, MissingObjectError
 from release.mirror.sync import Upload, publish
 from tests.canned_server import Canned, canned_server
@@ -55,7 +57,9 @@ def bucket(seaweedfs: SeaweedFS) -> str:
 def store(seaweedfs: SeaweedFS, bucket: str) -> S3Store:
     """A store of its own for each test, below a prefix that was never used."""
     prefix = f"test/{secrets.token_hex(4)}"
-    return S3Store(bucket=bucket, prefix=prefix, endpoint_url=seaweedfs.endpoint_url, attempts=3)
+    return S3Store(
+        bucket=bucket, prefix=prefix, options=S3Options(endpoint_url=seaweedfs.endpoint_url, attempts=3)
+    )
 
 
 def names(server: SeaweedFS, bucket: str, store: S3Store) -> list[str]:
@@ -87,7 +91,11 @@ def test_stores_of_one_bucket_do_not_see_each_other(
     seaweedfs: SeaweedFS, store: S3Store, bucket: str
 ) -> None:
     store.create(KEY, b"text", sha256=sha(b"text"))
-    other = S3Store(bucket=bucket, prefix="test/other/", endpoint_url=seaweedfs.endpoint_url, attempts=3)
+    other = S3Store(
+        bucket=bucket,
+        prefix="test/other/",
+        options=S3Options(endpoint_url=seaweedfs.endpoint_url, attempts=3),
+    )
     assert other.stat(KEY) is None
     assert list(other.list("")) == []
 
@@ -132,7 +140,9 @@ def test_names_that_are_no_keys_are_not_listed(seaweedfs: SeaweedFS, store: S3St
 def test_a_big_upload_that_fails_leaves_no_parts(seaweedfs: SeaweedFS, bucket: str, tmp_path: Path) -> None:
     """Many small parts; the source turns out wrong at the end."""
     store = S3Store(
-        bucket=bucket, prefix="parts", endpoint_url=seaweedfs.endpoint_url, attempts=3, part_size=5 << 20
+        bucket=bucket,
+        prefix="parts",
+        options=S3Options(endpoint_url=seaweedfs.endpoint_url, attempts=3, part_size=5 << 20),
     )
     source = tmp_path / "big"
     source.write_bytes(bytes(33 << 20))
@@ -148,7 +158,9 @@ def test_a_big_upload_that_fails_leaves_no_parts(seaweedfs: SeaweedFS, bucket: s
 def test_of_racing_big_uploads_one_wins(seaweedfs: SeaweedFS, bucket: str) -> None:
     """The condition is on the request that completes."""
     store = S3Store(
-        bucket=bucket, prefix="race", endpoint_url=seaweedfs.endpoint_url, attempts=3, part_size=5 << 20
+        bucket=bucket,
+        prefix="race",
+        options=S3Options(endpoint_url=seaweedfs.endpoint_url, attempts=3, part_size=5 << 20),
     )
     texts = [bytes([number]) * (6 << 20) for number in range(3)]
     results = race([partial(store.create, "big", text, sha256=sha(text)) for text in texts])
@@ -172,7 +184,9 @@ def test_publishing_to_a_bucket_is_resumed_and_repeated(store: S3Store) -> None:
 
 
 def test_a_bucket_that_is_not_there_is_an_input_error(seaweedfs: SeaweedFS) -> None:
-    store = S3Store(bucket="no-such-bucket", endpoint_url=seaweedfs.endpoint_url, attempts=1)
+    store = S3Store(
+        bucket="no-such-bucket", options=S3Options(endpoint_url=seaweedfs.endpoint_url, attempts=1)
+    )
     for attempt in (
         lambda: store.create(KEY, b"", sha256=sha(b"")),
         lambda: store.open(KEY),
@@ -188,7 +202,9 @@ def test_credentials_that_do_not_suffice_are_an_input_error(
     """Wrong ones, ones that may only read, and none."""
 
     def attempt() -> InputError:
-        store = S3Store(bucket=bucket, prefix="denied", endpoint_url=seaweedfs.endpoint_url, attempts=1)
+        store = S3Store(
+            bucket=bucket, prefix="denied", options=S3Options(endpoint_url=seaweedfs.endpoint_url, attempts=1)
+        )
         with pytest.raises(InputError, match=f"s3://{bucket}/denied/") as caught:
             store.create(KEY, b"", sha256=sha(b""))
         return caught.value
@@ -207,27 +223,28 @@ def test_credentials_that_do_not_suffice_are_an_input_error(
 
 def test_settings_that_cannot_be_are_input_errors() -> None:
     with pytest.raises(InputError, match="Invalid endpoint: nonsense"):
-        S3Store(bucket="b", endpoint_url="nonsense")
+        S3Store(bucket="b", options=S3Options(endpoint_url="nonsense"))
     with pytest.raises(InputError, match="key prefix"):
         S3Store(bucket="b", prefix="/absolute")
     with pytest.raises(InputError, match="absent"):
-        S3Store(bucket="b", profile="absent")
+        S3Store(bucket="b", options=S3Options(profile="absent"))
     with pytest.raises(InputError, match="Invalid bucket name"):
-        S3Store(bucket="not a bucket", endpoint_url="http://127.0.0.1:1").stat(KEY)
+        S3Store(bucket="not a bucket", options=S3Options(endpoint_url="http://127.0.0.1:1")).stat(KEY)
 
 
 def test_nobody_there_is_unavailable() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         store = S3Store(
-            bucket="bucket", endpoint_url=f"http://127.0.0.1:{probe.getsockname()[1]}", attempts=1
+            bucket="bucket",
+            options=S3Options(endpoint_url=f"http://127.0.0.1:{probe.getsockname()[1]}", attempts=1),
         )
         with pytest.raises(UnavailableError, match=r"s3://bucket/.*Could not connect"):
             store.stat(KEY)
 
 
 def broken_store(url: str) -> S3Store:
-    return S3Store(bucket="bucket", endpoint_url=url, attempts=1)
+    return S3Store(bucket="bucket", options=S3Options(endpoint_url=url, attempts=1))
 
 
 def s3_error(status: int, code: str) -> Canned:
@@ -240,15 +257,15 @@ def s3_error(status: int, code: str) -> Canned:
         (500, "InternalError", UnavailableError),
         (503, "SlowDown", UnavailableError),
         (400, "RequestTimeout", UnavailableError),
-        (400, "BadDigest", UnavailableError),
-        (404, "NoSuchUpload", UnavailableError),
+        (400, "BadDigest", BytesRefusedError),
+        (404, "NoSuchUpload", NoSuchUploadError),
         (409, "OperationAborted", UnavailableError),
         (507, "InsufficientStorage", StorageFullError),
         (403, "AccessDenied", InputError),
         (403, "RequestTimeTooSkewed", InputError),
         (400, "ExpiredToken", InputError),
         (400, "InvalidArgument", InputError),
-        (501, "NotImplemented", InputError),
+        (501, "NotImplemented", NotSupportedError),
         (404, "NoSuchKey", MissingObjectError),
     ],
 )
@@ -305,7 +322,9 @@ def test_a_server_that_is_no_s3_is_an_error_of_ours(body: bytes) -> None:
 def test_a_server_killed_in_the_middle_is_outlasted(seaweedfs: SeaweedFS, bucket: str) -> None:
     """The upload's requests are repeated until the server is back."""
     store = S3Store(
-        bucket=bucket, prefix="outage", endpoint_url=seaweedfs.endpoint_url, attempts=10, part_size=5 << 20
+        bucket=bucket,
+        prefix="outage",
+        options=S3Options(endpoint_url=seaweedfs.endpoint_url, attempts=10, part_size=5 << 20),
     )
     data = bytes(range(256)) * (40 << 12)
     with ThreadPoolExecutor(1) as pool:
