@@ -194,11 +194,12 @@ def _held_back(offer: Offer, machine: Machine, now: datetime, limits: Limits) ->
     """Why the machine does not get what is offered, by its own rules; None when it does."""
     if offer.status is ChannelStatus.WITHDRAWN:
         return Reason.WITHDRAWN
-    if offer.status is not ChannelStatus.OFFERED or offer.rollout.since is None:
+    if offer.status is not ChannelStatus.OFFERED:
         return Reason.PAUSED
     if offer.release.release in limits.halted:
         return Reason.HALTED_HERE
-    if now < offer.rollout.since:
+    since = offer.rollout.since  # None: the channel moved on, and its share stays what it was
+    if since is not None and now < since and not offer.rollout.active:
         return Reason.NOT_BEGUN
     return _waits(offer, machine, now, limits) or _outside(offer, now, limits)
 
