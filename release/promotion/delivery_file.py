@@ -112,13 +112,16 @@ class _Step(_Model):
     percent: _Percent
 
 
-class _Window(_Model):
+class WindowFields(_Model):
+    """A window of offers; the settings of update servers have the same."""
+
     zone: Line
     days: tuple[Line, ...] = _DAYS
     begins: time
     ends: time
 
     def value(self) -> OfferWindow:
+        """The window. Raises InputError for days or times that are none."""
         unknown = [day for day in self.days if day not in _DAYS]
         if unknown or not self.days:
             raise InputError(f"windows: days: expected some of {', '.join(_DAYS)}, found {unknown}")
@@ -166,7 +169,7 @@ class RolloutFields(_Model):
     kind: _Kind
     hours: Annotated[StrictInt, Field(ge=1, le=_YEAR_HOURS)] | None = None
     steps: Annotated[tuple[_Step, ...], Field(max_length=100)] = ()
-    windows: Annotated[tuple[_Window, ...], Field(max_length=20)] = ()
+    windows: Annotated[tuple[WindowFields, ...], Field(max_length=20)] = ()
     halt: _Halt | None = None
 
     @model_validator(mode="after")
