@@ -110,8 +110,9 @@ def _before(state: State, head: Head) -> list[Head]:
 
 
 def _may_be_offered(state: State, head: Head) -> bool:
-    """A rollout that was stopped may go on; one of a release that is gone already does not."""
-    return state.withdrawal(head.version) is None and head.version not in state.collected
+    """Not what is withdrawn or stopped, whose place the one before takes; nor what is gone already."""
+    stopped = state.withdrawal(head.version) or state.pause_of(head.channel, head.version)
+    return stopped is None and head.version not in state.collected
 
 
 def _newest(known: Holdings) -> Iterator[Reason]:
