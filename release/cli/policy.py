@@ -20,6 +20,7 @@ from release.cli.options import (
     person_of,
 )
 from release.cli.output import emit, say, table
+from release.cli.policy_delivery import show_delivery
 from release.errors import storage_errors
 from release.ledger.fields import format_time
 from release.line.policies import policy_text
@@ -120,6 +121,7 @@ def _show(policy: Policy) -> None:
     say(f"changing the policy: {_quorums(policy.governance.quorum) or 'nobody can'}")
     stop = ", ".join(policy.emergency.stop) or "nobody"
     say(f"stopping: any {stop}; going on: {_quorums(policy.emergency.resume.quorum) or 'nobody can'}")
+    show_delivery(policy)
     windows = [
         (one.name, str(one.zone), one.begins.isoformat(" "), one.every or "once") for one in policy.freezes
     ]

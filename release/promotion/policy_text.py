@@ -34,6 +34,12 @@ _CHANNELS = """\
 #   limits              {{ image_growth_percent = 5, boot_bytes = 62914560, delta_percent = 60,
 #                       downgrades = 0 }}; downgrades that somebody waives do not count
 #   streams             the channel has streams (lts-2024, lts-2026, ...) and follows the newest of them
+#   mirrors             how many of the mirrors below must have verified a release before the channel moves
+#   rollout             how it reaches machines; left out: all at once. Time counts while it goes on:
+#                       {{ kind = "linear", hours = 192 }}, or in steps: {{ kind = "stepped", steps =
+#                       [{{ after = 0, percent = 1 }}, {{ after = 24, percent = 100 }}] }}; in both, windows =
+#                       [{{ zone = "UTC", days = ["mon", "tue"], begins = 09:00:00, ends = 17:00:00 }}] and
+#                       halt = {{ error_percent = 5, silence_percent = 20, silence_after = 24 }}
 #   sign_off_valid_for  hours, 168 when left out
 #   request_valid_for   hours, 336 when left out
 """
@@ -78,6 +84,29 @@ head_valid_for = 24          # hours after which nobody believes a mirror that s
 # ends = 2026-01-05T08:00:00
 # every = "FREQ=WEEKLY;BYDAY=FR"
 # channels = ["stable", "lts"]    # all when left out
+
+# Where machines find what channels offer, in the order in which they are told. How the pipeline writes
+# there is in humpyard.toml, [mirrors.NAME]; url = "origin" there is the store itself, made public.
+# [[mirrors]]
+# name = "eu"
+# url = "https://eu.example.org/os/"
+# channels = ["stable"]           # all when left out
+
+# What older machines must pass through, one after the other.
+# [[floors]]
+# channel = "stable"
+# version = "4230.2.0"
+# reason = "a larger boot partition"
+
+# How much stays on mirrors; left out: everything. Never collected, however old: what a channel is at, floors,
+# what deltas start from, and holds.
+# [retention]
+# channel_releases = 10
+# stream_releases = 10
+# grace = 720                     # hours
+# [[holds]]
+# version = "4230.2.0"
+# reason = "kept for an investigation"
 """
 
 
