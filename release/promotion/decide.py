@@ -12,7 +12,7 @@ from itertools import chain
 
 from release.promotion import rules_channel, rules_delivery, rules_evidence, rules_people
 from release.promotion.case import Case, PolicyCase, PromotionCase, ResumeCase, UnreadableCase
-from release.promotion.policy import Edge, Terms
+from release.promotion.policy import Edge, Policy, Terms
 from release.promotion.policy_checks import homeless, lockouts
 from release.promotion.rule import NEW_REQUEST, RuleResult, one_line, result
 
@@ -69,6 +69,7 @@ PROMOTION_RULES: tuple[Callable[[PromotionCase, Edge], Iterator[RuleResult]], ..
     rules_channel.calendar,
     rules_channel.soak,
     rules_channel.supported,
+    rules_delivery.floors,
     rules_evidence.evidence,
     rules_evidence.limits,
     rules_evidence.signatures,
@@ -114,7 +115,7 @@ def _policy_fits(case: PolicyCase) -> Iterator[RuleResult]:
     if proposed is None or proposed.digest != digest:
         yield result("proposed", False, f"{digest} cannot be read", f"the policy file {digest} in the store")
         return
-    faults = [*lockouts(case.policy, proposed), *homeless(case.state, proposed)]
+    faults = [*lockouts(case.policy, proposed), *homeless(case.state, proposed), *_stranded(case, proposed)]
     yield result(
         "proposed",
         not faults,
@@ -122,6 +123,15 @@ def _policy_fits(case: PolicyCase) -> Iterator[RuleResult]:
         f"{NEW_REQUEST} with another policy: {'; '.join(faults)}",
         final=True,
     )
+
+
+def _stranded(case: PolicyCase, proposed: Policy) -> Iterator[str]:
+    """Channels whose machines would have to pass through what is not there."""
+    state = case.state
+    for head in state.heads.values():
+        boards = state.releases[head.version].boards
+        for fault in rules_delivery.stranding(state, proposed, head.channel, head.version, boards):
+            yield f"floor of {head.channel}: {fault}"
 
 
 def _stop_stands(case: ResumeCase) -> Iterator[RuleResult]:

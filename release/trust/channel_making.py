@@ -15,6 +15,7 @@ from release.ledger.fields import format_time
 from release.ledger.state import Head, State, base_of
 from release.promotion.delivery import AT_ONCE, RolloutRules
 from release.promotion.policy import Policy
+from release.promotion.rules_delivery import floors_of
 from release.trust.channel_document import (
     ChannelDocument,
     FloorRelease,
@@ -122,9 +123,8 @@ def _rules(policy: Policy, channel: str) -> RolloutRules:
 
 
 def _floors(known: Known, head: Head, board: Board) -> Iterator[FloorRelease]:
-    names = {head.channel, base_of(head.channel, known.state.streams)}
-    wanted = {floor.version for floor in known.policy.floors if floor.channel in names}
-    wanted |= {version for channel, version in known.floors.items() if channel in names}
+    wanted = {floor.version for floor in floors_of(known.policy, head.channel)}
+    wanted |= {known.floors[head.channel]} if head.channel in known.floors else set()
     for version in sorted(wanted):
         if version > head.version:
             continue  # not there yet

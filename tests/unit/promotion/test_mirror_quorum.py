@@ -1,4 +1,4 @@
-"""Mirrors advance together: a channel moves when enough of them have the release, verified."""
+"""What the gate asks of delivery: mirrors that have the release, and floors that can be passed through."""
 
 from __future__ import annotations
 
@@ -54,3 +54,34 @@ def test_a_mirror_that_lost_it_and_one_that_nobody_named_do_not_count() -> None:
     verify(scene, "us", passed=False)
     with pytest.raises(GateClosedError, match="1 more of the mirrors us, asia"):
         scene.move(asked)
+
+
+FLOOR = """
+[[floors]]
+channel = "{}"
+version = "{}"
+reason = "a larger boot partition"
+"""
+
+
+def test_a_channel_does_not_move_past_a_floor_that_is_not_there() -> None:
+    scene = RuledScene(RULES.replace("soak = 48", "") + FLOOR.format("beta", "1.5.0"))
+    asked = scene.agree(scene.request("2.0.0", "beta"), ALICE, BOB)
+    assert scene.unmet(asked) == ("floors",)
+    scene.register("1.5.0")
+    assert scene.decide(asked).allowed
+
+
+def test_floors_of_other_channels_and_ahead_ask_for_nothing() -> None:
+    rules = RULES.replace("soak = 48", "") + FLOOR.format("stable", "1.5.0") + FLOOR.format("beta", "9.0.0")
+    scene = RuledScene(rules)
+    assert scene.decide(scene.agree(scene.request("2.0.0", "beta"), ALICE, BOB)).allowed
+
+
+def test_no_policy_is_adopted_under_which_machines_would_be_stranded() -> None:
+    scene = RuledScene()
+    asked = scene.ask_for_policy(RULES + FLOOR.format("beta", "0.9.0"))
+    (fault,) = (rule for rule in scene.decide(asked).unmet if rule.name == "proposed")
+    assert "floor of beta: 0.9.0 is not released for" in fault.detail
+    passing = scene.ask_for_policy(RULES + FLOOR.format("beta", "1.0.0"))
+    assert "proposed" not in scene.unmet(passing)
