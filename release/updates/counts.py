@@ -72,7 +72,7 @@ class Report:
     """Aware, UTC; kept in whole seconds."""
     progress: Progress
     kind: PayloadKind | None = None
-    """Of an offer: what was offered. Otherwise None: what it was offered last."""
+    """Of an offer: what was offered. Otherwise it does not count: a machine has what it was offered last."""
     code: int | None = None
     """Of a failure: the client's error code."""
     group: str = ""

@@ -1,0 +1,113 @@
+"""Reports that wait to be written, merged by machine. Bounded; not safe for threads by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from release.updates.counts import CODE_LIMIT, MachineKey, PayloadKind, Progress, Report
+
+
+class Place(NamedTuple):
+    """A release as one channel offers it to one board; ``version`` None: what was offered last."""
+
+    channel: str
+    board: str
+    version: str | None
+
+
+class Slot(NamedTuple):
+    """What one machine tells about one release."""
+
+    place: Place
+    machine: MachineKey
+
+
+@dataclass(slots=True)
+class Told:
+    """How far a machine got, as far as was told; ``code`` is that of its latest failure."""
+
+    progress: Progress
+    code: int | None = None
+
+    def add(self, report: Report) -> None:
+        """Merge a later report."""
+        self.progress = max(self.progress, report.progress)
+        if report.progress is Progress.FAILED:
+            self.code = _clamped(report.code)
+
+
+@dataclass(slots=True)
+class Offered(Told):
+    """An offer, and what was told after it."""
+
+    offered: int = 0
+    """When first, in seconds since 1970."""
+    kind: PayloadKind = PayloadKind.FULL
+    group: str = ""
+    failed_delta: bool = False
+
+    def add(self, report: Report) -> None:
+        """Merge a later report, or a later offer."""
+        Told.add(self, report)
+        if report.progress is Progress.OFFERED and report.kind is not None:
+            self.kind = report.kind
+        if report.progress is Progress.FAILED and self.kind is PayloadKind.DELTA:
+            self.failed_delta = True
+
+
+@dataclass(slots=True)
+class Pending:
+    """Reports in the order in which they take effect: ``told`` is from before the batch's own offers."""
+
+    told: dict[Slot, Told] = field(default_factory=dict)
+    offered: dict[Slot, Offered] = field(default_factory=dict)
+    _latest: dict[Slot, Slot] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.told) + len(self.offered)
+
+    def add(self, report: Report, limit: int) -> bool:
+        """Take a report in, unless it needs new room and ``limit`` entries are there. Tells whether."""
+        slot = self._slot(report)
+        known: Told | None = self.offered.get(slot)
+        offers = report.progress is Progress.OFFERED
+        if known is None and not offers:
+            known = self.told.get(slot)
+        if known is not None:
+            known.add(report)
+            return True
+        if len(self) >= limit:
+            return False
+        if offers:
+            self.offered[slot] = _new_offer(report)
+            self._latest[_nameless(slot)] = slot
+        else:
+            self.told[slot] = Told(progress=report.progress, code=_code(report))
+        return True
+
+    def _slot(self, report: Report) -> Slot:
+        version = None if report.version is None else str(report.version)
+        slot = Slot(Place(report.channel, str(report.board), version), report.machine)
+        return self._latest.get(slot, slot) if version is None else slot
+
+
+def _new_offer(report: Report) -> Offered:
+    return Offered(
+        progress=Progress.OFFERED,
+        offered=int(report.at.timestamp()),
+        kind=PayloadKind.FULL if report.kind is None else report.kind,
+        group=report.group,
+    )
+
+
+def _nameless(slot: Slot) -> Slot:
+    return Slot(slot.place._replace(version=None), slot.machine)
+
+
+def _code(report: Report) -> int | None:
+    return _clamped(report.code) if report.progress is Progress.FAILED else None
+
+
+def _clamped(code: int | None) -> int | None:
+    return None if code is None else max(-CODE_LIMIT, min(code, CODE_LIMIT))
