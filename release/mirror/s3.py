@@ -12,21 +12,23 @@ killed multipart upload leaves parts nobody sees but somebody pays for: the same
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from release.digests import Digest, hash_stream
 from release.errors import InputError, NotVerifiedError, UnavailableError
 from release.mirror import content_types
 from release.mirror.keys import check_key, check_prefix, is_key
 from release.mirror.multipart import MultipartUpload, cut
+from release.mirror.probe import Trial
 from release.mirror.s3_client import make_client
 from release.mirror.s3_copy import CopyInParts
 from release.mirror.s3_errors import ConditionFailedError, NoSuchUploadError, s3_errors
 from release.mirror.s3_options import S3Options
+from release.mirror.s3_probe import Condition, S3Trials
 from release.mirror.s3_unfinished import Bucket, ObjectHeaders, abort_idle, checksum
 from release.mirror.store import (
     DEFAULT_READ_LIMIT,
@@ -48,11 +50,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 _METADATA = "sha256"
-
-
-class _Condition(TypedDict, total=False):
-    IfMatch: str
-    IfNoneMatch: str
 
 
 _DEFAULT = S3Options()
@@ -205,7 +202,7 @@ class S3Store:
 
     def swap_pointer(self, key: str, expected: str | None, data: bytes) -> Pointer:
         """See ``PointerStore.swap_pointer``. ``If-Match``; unquoted, as Ceph wants it and AWS allows."""
-        condition: _Condition = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
+        condition: Condition = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
         try:
             tag = self._put(key, data, self._small_headers(key, data), condition)
         except (ConditionFailedError, MissingObjectError) as error:  # If-Match on an absent key: 404
@@ -231,6 +228,14 @@ class S3Store:
         ``older_than`` is counted from what the server stored of them last, by this machine's clock.
         """
         return abort_idle(self._parts, self._prefix, datetime.now(UTC) - older_than)
+
+    def trials(self, scratch: str) -> Sequence[Trial]:
+        """See ``probe.Triable``."""
+        return S3Trials(self._parts, self._name(scratch)).all()
+
+    def abandon(self, scratch: str) -> None:
+        """See ``probe.Triable``. Unfinished uploads are left by most trials of them."""
+        abort_idle(self._parts, self._name(scratch), datetime.max.replace(tzinfo=UTC))
 
     def _name(self, key: str) -> str:
         return self._prefix + check_key(key)
@@ -267,7 +272,7 @@ class S3Store:
         described = _described(key, content_type, cache_control, Digest.sha256(data))
         return {**described, **self._encryption()}
 
-    def _put(self, key: str, data: bytes, headers: ObjectHeaders, condition: _Condition) -> str:
+    def _put(self, key: str, data: bytes, headers: ObjectHeaders, condition: Condition) -> str:
         """One request; its checksum is kept by the server and repeated in the metadata. Gives the ETag."""
         name = self._name(key)
         with self._errors(key):

@@ -108,7 +108,7 @@ def publish(
         NotVerifiedError: the store gave back other bytes than it was given.
     """
     for file in files:
-        _check_source(file)
+        check_source(file)
     wanted = [file.wanted for file in files]
     plan = make_plan(wanted, {one.key: _present(store, one) for one in wanted})
     plan.check()
@@ -164,7 +164,8 @@ def verify_objects(reader: ObjectReader, wanted: Iterable[Wanted], reporter: Rep
         )
 
 
-def _check_source(file: Upload) -> None:
+def check_source(file: Upload) -> None:
+    """Raises InputError when a source cannot be read, or says that it has another size than it should."""
     size = source_size(file.source)
     if size not in {None, file.size}:  # of a stream it is found out when its digest is
         raise InputError(
