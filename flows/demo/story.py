@@ -50,6 +50,8 @@ class Demo:
     observer: Observer
     say: Callable[[str], None]
     content: int = 64 * MIB
+    furnish: Callable[[Path], None] = lambda _out: None
+    """Adds to settings and policy of the new yard, before anything is made with them."""
 
     @property
     def settings_file(self) -> Path:
@@ -84,6 +86,7 @@ class Demo:
         if self.settings_file.is_file():
             return f"{self.settings_file} is there already"
         lay_out(self.out, PRODUCT, throw_away_keys=True)
+        self.furnish(self.out)
         return f"{self.settings_file}; the keys are for trying only, never for production"
 
     def _image_set(self, version: Version) -> str:

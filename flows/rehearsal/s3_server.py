@@ -54,8 +54,10 @@ def need_server() -> None:
 
 
 @contextmanager
-def s3_server(folder: Path, use: Callable[[Mapping[str, str]], None]) -> Iterator[S3Server]:
-    """Start a server with an empty bucket in ``folder``.
+def s3_server(
+    folder: Path, use: Callable[[Mapping[str, str]], None], *, public: bool = False
+) -> Iterator[S3Server]:
+    """Start a server with an empty bucket in ``folder``, which anybody may read when it is ``public``.
 
     ``use`` puts the server's variables into the environment; it is called before the server is asked for
     anything. Raises ToolError when the server does not start.
@@ -65,7 +67,7 @@ def s3_server(folder: Path, use: Callable[[Mapping[str, str]], None]) -> Iterato
     (folder / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")
     ports = {name: free_port() for name in ("master", "volume", "filer", "s3")}
     server = S3Server(f"http://127.0.0.1:{ports['s3']}", "rehearsal", secrets.token_hex(20))
-    (folder / "s3.json").write_text(json.dumps(_identities(server)))
+    (folder / "s3.json").write_text(json.dumps({"identities": [*_identities(server, public=public)]}))
     variables = {"GOMEMLIMIT": "350MiB", "WEED_S3_SSE_KEK": secrets.token_hex(32)}
     log = folder / "weed.log"
     with running(
@@ -76,10 +78,12 @@ def s3_server(folder: Path, use: Callable[[Mapping[str, str]], None]) -> Iterato
         yield server
 
 
-def _identities(server: S3Server) -> object:
+def _identities(server: S3Server, *, public: bool) -> Iterator[object]:
     credentials = [{"accessKey": server.access_key, "secretKey": server.secret_key}]
     actions = ["Admin", "Read", "List", "Tagging", "Write"]
-    return {"identities": [{"name": "rehearsal", "credentials": credentials, "actions": actions}]}
+    yield {"name": "rehearsal", "credentials": credentials, "actions": actions}
+    if public:
+        yield {"name": "anonymous", "actions": [f"Read:{BUCKET}"]}
 
 
 def command(folder: Path, ports: Mapping[str, int], *options: str) -> list[str]:
