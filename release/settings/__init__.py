@@ -158,6 +158,14 @@ class PagesSettings(Section):
     """Who mints the ids of feed entries (RFC 4151): a domain of yours and a year you had it. Then keep it."""
 
 
+class EventSettings(Section):
+    """Where update servers count what machines report; see ``docs/rollout.md``."""
+
+    url: str | None = None
+    """``sqlite:///FILE`` or ``postgresql://USER@HOST/NAME``: what the update servers have, too. Without a
+    password; libpq finds its own. None: nothing is counted, so that no rollout stops by itself."""
+
+
 class Settings(BaseSettings):
     """Everything a product decides about its pipeline that is not a secret and not policy."""
 
@@ -184,6 +192,7 @@ class Settings(BaseSettings):
     channels: dict[str, ChannelSettings] = Field(default_factory=dict)
     openpgp: OpenPgpSettings = OpenPgpSettings()
     pages: PagesSettings = PagesSettings()
+    events: EventSettings = EventSettings()
     naming: NamingScheme = NamingScheme()
 
     @classmethod
