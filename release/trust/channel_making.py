@@ -93,7 +93,7 @@ def _offer(known: Known, head: Head, board: Board) -> Offer:
     return Offer(
         release=_offered(known, head.channel, head.version, board),
         status=_status(known.state, head),
-        rollout=_rollout(known, head),
+        rollout=rollout_of(known.state, known.policy, head),
     )
 
 
@@ -104,15 +104,15 @@ def _status(state: State, head: Head) -> ChannelStatus:
     return ChannelStatus.PAUSED if paused else ChannelStatus.OFFERED
 
 
-def _rollout(known: Known, head: Head) -> Rollout:
+def rollout_of(state: State, policy: Policy, head: Head) -> Rollout:
     """How long it was offered. What the channel has left behind stays where it was."""
-    mine = [one for one in known.state.offers if (one.channel, one.version) == (head.channel, head.version)]
+    mine = [one for one in state.offers if (one.channel, one.version) == (head.channel, head.version)]
     ended = (one.ends - one.begins for one in mine if one.ends is not None)
     return Rollout(
         active=int(sum(ended, timedelta()).total_seconds()),
         since=next((one.begins for one in mine if one.ends is None), None),
         # Before the ledger began, everybody had it already.
-        rules=AT_ONCE if head.request is None else _rules(known.policy, head.channel),
+        rules=AT_ONCE if head.request is None else _rules(policy, head.channel),
     )
 
 
