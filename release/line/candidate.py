@@ -136,6 +136,7 @@ def _check_order(yard: Yard, order: CandidateOrder) -> None:
     if not state.knows(order.channel):
         raise InputError(f"channel {order.channel!r}: expected one of {', '.join(state.channels)}")
     for source in order.sources:
+        sources.check_kept(state, source)
         sources.registered_release(yard.store, state, source)
 
 

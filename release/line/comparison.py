@@ -10,7 +10,7 @@ from release.bundle.release import BoardRelease, Release
 from release.catalog.board import Board
 from release.catalog.version import Version
 from release.image.packages import Package, read_packages
-from release.line.sources import download, registered_release
+from release.line.sources import check_kept, download, registered_release
 from release.line.yard import Yard
 from release.scratch import scratch_directory
 
@@ -31,8 +31,11 @@ def compare(yard: Yard, old: Version, new: Version) -> tuple[BoardComparison, ..
     Raises:
         InputError: a release is not registered, or has no package list.
         NotVerifiedError: what the store holds is not what was registered.
+        CollectedError: a release is not kept any more.
     """
     state = yard.ledger.state()
+    for version in (old, new):
+        check_kept(state, version)
     before, _ = registered_release(yard.store, state, old)
     after, _ = registered_release(yard.store, state, new)
     boards = {one.board for one in before.boards}

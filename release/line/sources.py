@@ -15,8 +15,9 @@ from release.catalog.board import Board
 from release.catalog.naming import image_prefix
 from release.catalog.version import Version
 from release.digests import Digest, HashingWriter, chunks, hash_file
-from release.errors import InputError, NotVerifiedError, storage_errors
+from release.errors import InputError, NotVerifiedError, RefusedError, storage_errors
 from release.image.partition import unpack_image
+from release.ledger.fields import format_time
 from release.ledger.state import State
 from release.line.proving import Target
 from release.line.workspace import BoardSpace
@@ -46,6 +47,20 @@ def registered_release(store: ObjectReader, state: State, version: Version) -> t
     return decode(data), data
 
 
+class CollectedError(RefusedError):
+    """The bytes of the release are not kept any more."""
+
+
+def check_kept(state: State, version: Version) -> None:
+    """Raises CollectedError when the bytes of a release may be gone."""
+    since = state.collected.get(version)
+    if since is not None:
+        raise CollectedError(
+            f"release {version}: its files were collected {format_time(since)}, only its documents are kept",
+            hint="take another release; docs/retention.md tells what is kept, and how to hold a release",
+        )
+
+
 def origin_of(yard: Yard, board: Board, version: Version) -> Target:
     """What a machine that runs ``version`` has: the image and kernel of the release as registered."""
     release, _ = registered_release(yard.store, yard.ledger.state(), version)
@@ -58,8 +73,11 @@ def fetch(yard: Yard, space: BoardSpace, board: Board, version: Version) -> str:
 
     Raises:
         NotVerifiedError: what the store gives is not what the release records.
+        CollectedError: it is not kept any more.
     """
-    release, _ = registered_release(yard.store, yard.ledger.state(), version)
+    state = yard.ledger.state()
+    check_kept(state, version)
+    release, _ = registered_release(yard.store, state, version)
     shipped, origin = release.board(board), origin_of(yard, board, version)
     image, kernel = space.source_image(version), space.source_kernel(version)
     if _is(image, origin.image) and (origin.kernel is None or _is(kernel, origin.kernel)):
