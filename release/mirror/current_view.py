@@ -31,8 +31,10 @@ SMALL = 1 << 20
 
 _TRIES = 5
 _VIEW = r"([a-z0-9-]+/[a-z0-9]+-[a-z]+/current(?:-[0-9a-z]+)*)/"
-_BELOW_VIEW = re.compile(_VIEW, re.ASCII)
-_IN_VIEW = re.compile(rf"{_VIEW}([^/]+)", re.ASCII)
+BELOW_VIEW = re.compile(_VIEW, re.ASCII)
+"""What a prefix of nothing but a view's keys begins with."""
+IN_VIEW = re.compile(rf"{_VIEW}([^/]+)", re.ASCII)
+"""A key in a view: the view's own, and the name in it."""
 
 
 class CurrentViews(Protocol):
@@ -72,7 +74,7 @@ class CopiedViews:
         for document in view.documents:
             judge(document, self._present(document.key), may_follow)
         documents = {document.key for document in view.documents}
-        copies = {view.prefix + _name(one): one for one in view.files if one.size <= self._small}
+        copies = {view.prefix + file_name(one): one for one in view.files if one.size <= self._small}
         for key, file in copies.items():
             if key not in documents:
                 self._copy(file, key)
@@ -125,7 +127,7 @@ class LinkedViews:
             if found.size != file.size:
                 raise NotVerifiedError(f"{file.key}: expected {file.size} bytes, found {found.size}")
         documents = {document.key.removeprefix(view.prefix): document for document in view.documents}
-        files = {_name(one): one.key for one in view.files if _name(one) not in documents}
+        files = {file_name(one): one.key for one in view.files if file_name(one) not in documents}
 
         def decide(present: View | None) -> View:
             for name, document in documents.items():
@@ -136,7 +138,7 @@ class LinkedViews:
 
     def replace(self, document: Document, may_follow: MayFollow) -> None:
         """See ``CurrentViews.replace``. A document of a view is changed by showing another view."""
-        matched = _IN_VIEW.fullmatch(document.key)
+        matched = IN_VIEW.fullmatch(document.key)
         if matched is None:
             replace_document(self._store, document, may_follow)
             return
@@ -152,7 +154,7 @@ class LinkedViews:
 
     def read(self, key: str, limit: int) -> bytes:
         """See ``CurrentViews.read``."""
-        matched = _IN_VIEW.fullmatch(key)
+        matched = IN_VIEW.fullmatch(key)
         if matched is None:
             return self._store.read(key, limit)
         view = self._views.read(matched[1])
@@ -165,7 +167,7 @@ class LinkedViews:
 
     def list(self, prefix: str) -> Iterator[str]:
         """See ``CurrentViews.list``. Nothing in a view is a key."""
-        return iter(()) if _BELOW_VIEW.match(prefix) else self._store.list(check_prefix(prefix))
+        return iter(()) if BELOW_VIEW.match(prefix) else self._store.list(check_prefix(prefix))
 
 
 def replace_document(store: Store, document: Document, may_follow: MayFollow) -> None:
@@ -197,5 +199,6 @@ def judge(document: Document, present: bytes | None, may_follow: MayFollow) -> N
     )
 
 
-def _name(file: Wanted) -> str:
+def file_name(file: Wanted) -> str:
+    """What a file is called in a view."""
     return file.key.rpartition("/")[2]

@@ -9,6 +9,7 @@ whole. The folder before is kept, for those who are just reading it; older ones 
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import secrets
 import shutil
@@ -85,7 +86,8 @@ class Views:
             yield folder, name, tuple(folders)
 
 
-def _pattern(name: str) -> re.Pattern[str]:
+def view_pattern(name: str) -> re.Pattern[str]:
+    """What the folders behind the view ``name`` are called, and new links to them."""
     return re.compile(rf"\.view-{re.escape(name)}\.[0-9a-f]{{16}}(\.link)?", re.ASCII)
 
 
@@ -95,13 +97,20 @@ def _link(folder: int, name: str, key: str) -> str | None:
         target = os.readlink(name, dir_fd=folder)
     except FileNotFoundError:
         return None
-    except OSError as error:  # EINVAL: it is no link
+    except OSError:  # EINVAL: it is no link
+        return check_view_link(key, None)
+    return check_view_link(key, target)
+
+
+def check_view_link(key: str, target: str | None) -> str:
+    """Return ``target`` if what is at ``key`` is a link of ours to it. Raises InputError otherwise."""
+    if target is None:
         raise InputError(
             f"{key}: expected a symbolic link to a view, found something else",
             hint="a replica needs a directory of its own, not that of the origin; if it is an old mirror,"
             " move this folder away",
-        ) from error
-    if not _pattern(name).fullmatch(target):
+        )
+    if not view_pattern(key.rpartition("/")[2]).fullmatch(target):
         raise InputError(
             f"{key}: expected a symbolic link to a view, found one to {target!r}",
             hint="somebody else made it; remove it, then run the same command again",
@@ -119,7 +128,7 @@ def _read(folder: int, name: str, above: tuple[str, ...], key: str) -> View | No
         for entry in entries:
             if entry.is_symlink():
                 leads = os.readlink(entry.name, dir_fd=view)
-                files[entry.name] = os.path.normpath("/".join((*above, target, leads)))
+                files[entry.name] = linked_key("/".join((*above, target)), leads)
             else:
                 documents[entry.name] = _document(view, entry.name, f"{key}/{entry.name}")
     return View(files=files, documents=documents)
@@ -146,7 +155,7 @@ def _make(folder: int, name: str, above: tuple[str, ...], view: View) -> str:
                 stream.flush()
                 os.fsync(stream.fileno())
         for entry, key in view.files.items():
-            os.symlink(os.path.relpath("/" + key, "/" + "/".join((*above, made))), entry, dir_fd=inside)
+            os.symlink(relative_link("/".join((*above, made)), key), entry, dir_fd=inside)
         os.fsync(inside)
     return made
 
@@ -163,13 +172,23 @@ def _opened(folder: int, name: str) -> Iterator[int]:
 def _remove_others(folder: int, name: str, keep: set[str | None]) -> None:
     """Remove older views, and what killed writers left. What cannot be removed is left to the next writer."""
     for entry in os.listdir(folder):
-        if entry in keep or not _pattern(name).fullmatch(entry):
+        if entry in keep or not view_pattern(name).fullmatch(entry):
             continue
         with suppress(OSError):
             if entry.endswith(".link"):
                 os.unlink(entry, dir_fd=folder)
             else:
                 shutil.rmtree(entry, dir_fd=folder)
+
+
+def relative_link(folder: str, key: str) -> str:
+    """What a link in ``folder`` must hold to lead to ``key``; both from the root."""
+    return posixpath.relpath(f"/{key}", f"/{folder}")
+
+
+def linked_key(folder: str, link: str) -> str:
+    """Where such a link leads. It is no key when that is outside of the root: check it before it is used."""
+    return posixpath.normpath(f"{folder}/{link}")
 
 
 def shown_key(view: View | None, key: str, name: str) -> str:
