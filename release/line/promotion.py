@@ -18,9 +18,15 @@ from release.digests import Digest
 from release.errors import NotVerifiedError, RefusedError
 from release.ledger.state import Head
 from release.ledger.statements import PromotionSubject
+from release.line.channel_documents import channels_job
 from release.line.checking import verify_on
 from release.line.evidence import evidence_for
 from release.line.head import head_job, sign_head
+from release.line.mirror_files import SIGNATURE_LIMIT
+from release.line.mirror_jobs import heads_job, promoted_job
+from release.line.mirror_show import show_job
+from release.line.mirror_wishes import Place
+from release.line.mirrors import Behind
 from release.line.pages import pages_job
 from release.line.requests import ask_gate, carry_out_request, open_requests, request_status
 from release.line.sources import registered_release
@@ -30,9 +36,8 @@ from release.line.yard import Yard
 from release.mirror.plan import Wanted
 from release.mirror.pointers import ChannelPointer, move_channel_pointer, read_channel_pointer
 from release.mirror.sync import verify_objects
+from release.promotion.proposals import GateClosedError
 from release.promotion.status import Phase
-
-_SIGNATURE_LIMIT = 64 << 10
 
 
 def request_job(yard: Yard, request: Digest) -> Job:
@@ -48,21 +53,34 @@ def request_job(yard: Yard, request: Digest) -> Job:
 
 
 def _promotion_job(yard: Yard, request: Digest, asked: PromotionSubject) -> Job:
-    """Bytes first, then the ledger, then pointers, then the head that vouches for them."""
+    """Bytes first, then mirrors, then the ledger, then pointers, then the head that vouches for them."""
     name = request.hex[:12]
+    place, behind = Place(channel=asked.channel, version=asked.version), list[Behind]()
     return (
         Step(f"decide-{name}", "ask the gate", lambda _: ask_gate(yard, request)),
         Step(f"verify-{name}", "verify the release on the mirror", lambda _: _verify(yard, asked)),
         Step(f"copy-{name}", "bring the files under the channel", lambda _: _copy(yard, asked)),
-        Step(f"move-{name}", "record the move in the ledger", lambda _: _move(yard, request, asked)),
+        *promoted_job(yard, name, place, behind),
+        Step(f"move-{name}", "record the move in the ledger", lambda _: _move(yard, request, asked, behind)),
         Step(f"point-{name}", "move the channel pointers", lambda _: _align(yard)),
         Step(f"head-{name}", "sign the mirror's head", lambda _: sign_head(yard)),
     )
 
 
 def closing_job(yard: Yard) -> Job:
-    """The steps that bring pointers, head and pages to what the ledger says. Runs alone, too."""
-    return (*pointer_job(yard), *head_job(yard), *pages_job(yard))
+    """The steps that bring pointers, mirrors, head and pages to what the ledger says. Runs alone, too.
+
+    Mirrors are brought what they lack before the head is signed, since that is recorded in the ledger, and
+    show what it says in the end.
+    """
+    return (
+        *pointer_job(yard),
+        *heads_job(yard),
+        *head_job(yard),
+        *channels_job(yard),
+        *pages_job(yard),
+        *show_job(yard),
+    )
 
 
 def pointer_job(yard: Yard) -> Job:
@@ -140,7 +158,7 @@ def copy_to_channel(yard: Yard, release: Release, channel: str) -> int:
         derived = {key.removeprefix(source): data for key, data in derived_files(item, yard.naming).items()}
         for signed in (name, *derived):
             signature = signed + suffix
-            derived[signature] = yard.store.read(source + signature, _SIGNATURE_LIMIT)
+            derived[signature] = yard.store.read(source + signature, SIGNATURE_LIMIT)
         wanted.append(Wanted(key=target + name, size=item.artifact.size, sha256=item.artifact.sha256))
         for file, data in derived.items():
             yard.store.create(target + file, data, sha256=Digest.sha256(data))
@@ -149,8 +167,12 @@ def copy_to_channel(yard: Yard, release: Release, channel: str) -> int:
     return len(wanted)
 
 
-def _move(yard: Yard, request: Digest, asked: PromotionSubject) -> str:
-    carry_out_request(yard, request)
+def _move(yard: Yard, request: Digest, asked: PromotionSubject, behind: Sequence[Behind]) -> str:
+    try:
+        carry_out_request(yard, request)
+    except GateClosedError as error:
+        why = "".join(f"\n  {one}" for one in behind)
+        raise GateClosedError(error.message + why, error.decision, hint=error.hint) from error
     head = yard.ledger.state().heads[asked.channel]
     return f"{head.channel} is at {head.version}, generation {head.generation}"
 

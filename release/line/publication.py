@@ -15,8 +15,11 @@ from release.bundle.release import Release
 from release.catalog.version import Version
 from release.errors import InputError, NotVerifiedError, RefusedError
 from release.ledger.kinds import EvidenceFound, ReleaseRegistered
+from release.line.channel_documents import channels_job
 from release.line.checking import verify_on
 from release.line.head import head_job
+from release.line.mirror_jobs import published_job
+from release.line.mirror_show import show_job
 from release.line.promotion import pointer_job
 from release.line.steps import Job, Report, Step
 from release.line.succession import check_succession
@@ -51,7 +54,10 @@ def publication_job(yard: Yard, order: PublicationOrder) -> Job:
         Step("upload", "upload and read back", lambda report: _upload(yard, order.version, report)),
         Step("register", "verify the release on the mirror and record it", lambda _: _register(yard, order)),
         *(pointer_job(yard) if order.offered_in else ()),
+        *published_job(yard, order.version, order.offered_in),
         *head_job(yard),
+        *channels_job(yard),
+        *show_job(yard),
     )
 
 

@@ -10,7 +10,7 @@ from release.ledger.statements import PromotionSubject
 from release.line.policies import proposed_policies
 from release.line.yard import Yard
 from release.promotion.case import open_case
-from release.promotion.proposals import carry_out
+from release.promotion.proposals import carry_out, check_open
 from release.promotion.status import Phase, RequestStatus, status
 
 
@@ -40,10 +40,13 @@ def _channel(one: RequestStatus) -> str | None:
 
 
 def ask_gate(yard: Yard, request: Digest) -> str:
-    """Where a request stands. Raises GateClosedError unless it can be carried out, or was."""
+    """Where a request stands. Raises GateClosedError unless it can be carried out, or was.
+
+    Whether mirrors have the release is asked at the move: bringing it there comes between.
+    """
     found = request_status(yard, request)
     if found.phase is not Phase.CARRIED_OUT:
-        _proposal(yard, request, yard.clock())(yard.ledger.state())  # raises when closed
+        check_open(found)
     return found.summary
 
 

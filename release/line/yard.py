@@ -12,7 +12,8 @@ from release.bundle.assemble import FileSigner
 from release.catalog.naming import NamingScheme
 from release.image.image_set import DetachedVerifier
 from release.ledger.chain import LedgerWriter, StatementSigner, StatementVerifier
-from release.mirror.store import Store
+from release.mirror.replica import Replica
+from release.mirror.store import ObjectReader, Store
 from release.payload.profile import Profile
 from release.promotion.policy import Policy
 from release.signing.key_health import Certificate
@@ -62,6 +63,24 @@ class PagesOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorAccess:
+    """How the pipeline reaches a mirror that the policy names.
+
+    ``replica`` opens what it is written through; None where the store itself is what the mirror's public
+    address serves. ``store`` opens what can be asked for its abilities, where the mirror is such a store.
+    ``public`` opens a reader of the public address, for one thread. None of them contacts anybody.
+    ``patience`` (seconds, 0 or more) is how long a promotion waits for this mirror when enough others are
+    ready. ``url`` is for people: where it is written, without secrets.
+    """
+
+    url: str
+    replica: Callable[[], Replica] | None
+    public: Callable[[str], ObjectReader]
+    store: Callable[[], Store] | None = None
+    patience: float = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Yard:
     """One product's pipeline.
 
@@ -92,3 +111,5 @@ class Yard:
     pages: PagesOptions
     policy: Callable[[], Policy]
     """The policy in force: read from the store by the digest that the ledger names."""
+    mirrors: Mapping[str, MirrorAccess] = field(default_factory=dict)
+    """By the names that the policy gives them."""

@@ -14,6 +14,7 @@ from datetime import datetime
 from release.digests import Digest
 from release.errors import RefusedError
 from release.ledger.chain import Proposal
+from release.ledger.fields import format_time
 from release.ledger.kinds import (
     Content,
     EvidenceFound,
@@ -26,7 +27,7 @@ from release.ledger.state import State, evidence_key
 from release.promotion.case import Case, PolicyCase, PromotionCase, ResumeCase, UnreadableCase, open_case
 from release.promotion.decide import Decision, decide_move
 from release.promotion.policy import Policy
-from release.promotion.status import Phase, describe, status
+from release.promotion.status import Phase, RequestStatus, describe, status
 
 
 class GateClosedError(RefusedError):
@@ -41,13 +42,18 @@ def registration(release: ReleaseRegistered) -> Proposal:
     """Register a release.
 
     History is told once: of a registered release, ``offered_in`` and ``built_by`` may be left out. The
-    proposal raises RefusedError when its version is registered already with other content.
+    proposal raises RefusedError when its version is registered already with other content, or collected.
     """
 
     def propose(state: State) -> ReleaseRegistered | None:
         known = state.releases.get(release.version)
         if known is None:
             return release
+        if release.version in state.collected:
+            raise RefusedError(
+                f"release {release.version} was collected {format_time(state.collected[release.version])}",
+                hint="a collected version does not come back: give the build a higher one",
+            )
         told = replace(
             release,
             offered_in=release.offered_in or known.offered_in,
@@ -99,16 +105,21 @@ def carry_out(
         found = status(open_case(state, digest, policy, now, proposed))
         if found.phase is Phase.CARRIED_OUT:
             return None
-        if not found.decision.allowed or isinstance(found.case, UnreadableCase):
-            hint = "only a new request can go through" if found.phase is Phase.VOID else None
-            raise GateClosedError(f"not carried out: {found.summary}", found.decision, hint=hint)
+        check_open(found)
         decision = decide_move(found.case)
-        if not decision.allowed:
+        if isinstance(found.case, UnreadableCase) or not decision.allowed:
             missing = "; ".join(describe(rule) for rule in decision.unmet)
             raise GateClosedError(f"not carried out yet: {found.case.title}: {missing}", decision)
         return _outcome(found.case, decision)
 
     return propose
+
+
+def check_open(found: RequestStatus) -> None:
+    """Raises GateClosedError unless people have said what it takes; what the pipeline does is not asked."""
+    if not found.decision.allowed:
+        hint = "only a new request can go through" if found.phase is Phase.VOID else None
+        raise GateClosedError(f"not carried out: {found.summary}", found.decision, hint=hint)
 
 
 def _outcome(case: Case, decision: Decision) -> Content:

@@ -26,7 +26,9 @@ from pydantic_settings import (
 
 from release.catalog.naming import NamingScheme
 from release.errors import InputError, storage_errors
+from release.settings.mirrors import MirrorSettings
 from release.settings.section import Section
+from release.settings.update_server import UpdateServerSettings
 
 
 def _holds_secret(text: str) -> bool:
@@ -193,6 +195,9 @@ class Settings(BaseSettings):
     openpgp: OpenPgpSettings = OpenPgpSettings()
     pages: PagesSettings = PagesSettings()
     events: EventSettings = EventSettings()
+    update_server: UpdateServerSettings = UpdateServerSettings()
+    mirrors: dict[str, MirrorSettings] = Field(default_factory=dict)
+    """How to write to each mirror, by the name that the policy gives it."""
     naming: NamingScheme = NamingScheme()
 
     @classmethod

@@ -37,6 +37,7 @@ from release.signing.secret_sources import find
 from release.signing.signer import DigestSigner, SecretsHandler
 from release.signing.trusted_keys import PayloadKey, load_payload_key
 from release.signing.verifying import AllowListVerifier, verifier_from_keys
+from release.wiring.mirrors import mirror_accesses
 
 _clock: ContextVar[Callable[[], datetime]] = ContextVar("clock", default=lambda: datetime.now(UTC))
 
@@ -213,6 +214,7 @@ def open_yard(
                 feed_authority=settings.pages.feed_authority,
             ),
             policy=lambda: policy_in_force(store, ledger.state()),
+            mirrors=mirror_accesses(settings.mirrors, base, base / settings.work, secrets or find),
         )
 
 
