@@ -7,8 +7,8 @@ Rules, in this order:
    The first is taken that is offered (not paused, withdrawn or halted here), has begun, admits the
    machine's place in the queue, and whose window is open. A group's limits can only hold back more.
 3. Where floors lie between the machine and that release, it gets the lowest of them. Floors have no
-   queue of their own: a machine comes to one only when the release behind it admits the machine. A floor
-   that is withdrawn, paused or halted lets nobody pass, nor does one that no mirror has.
+   queue of their own: a machine comes to one only when the release behind it is there and admits it. A
+   floor that is withdrawn, paused or halted lets nobody pass, nor does one that no mirror has.
 4. It gets a delta where one fits: made for the very bits it runs, by a profile that its client applies,
    switched on for that client, and not after a delta to that version failed on it. Else the full payload.
 
@@ -236,7 +236,7 @@ def _closed(
     closed = any(one.withdrawn for one in document.floors if one.release.release == release.release)
     if closed or (release is not target and _stopped(document, release, limits)):
         return Reason.FLOOR_CLOSED
-    return None if release.mirrors else Reason.NO_MIRROR
+    return None if release.mirrors and target.mirrors else Reason.NO_MIRROR
 
 
 def _stopped(document: ChannelDocument, floor: OfferedRelease, limits: Limits) -> bool:

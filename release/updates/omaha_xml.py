@@ -83,7 +83,8 @@ def read_elements(data: bytes) -> list[Element]:
 
 def shown(text: str) -> str:
     """Text of a sender as a message may quote it: the first of it, ASCII, on one line."""
-    return ascii(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
+    plain = ascii(text[: _SHOWN + 1])
+    return plain if len(plain) <= _SHOWN else f"{plain[:_SHOWN]}..."
 
 
 def _declared(_version: str, encoding: str | None, _standalone: int) -> None:

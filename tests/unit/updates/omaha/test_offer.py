@@ -212,6 +212,8 @@ def test_what_no_mirror_has_is_not_offered() -> None:
     assert version(served, machine(OLDEST)) == OLD
     assert reason(served, machine(OLD)) is Reason.NO_MIRROR
     assert reason(document(offer(), floors=[floor(OLD, mirrors=())]), machine(OLDEST)) is Reason.NO_MIRROR
+    nowhere = document(offer(release(mirrors=())), floors=[floor(OLD)])
+    assert reason(nowhere, machine(OLDEST)) is Reason.NO_MIRROR
 
 
 def test_errors_are_told_from_answers() -> None:
