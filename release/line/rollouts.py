@@ -101,7 +101,7 @@ def watch_rollouts(yard: Yard, counter: Counter | None) -> str:
             continue
         if one.verdict is None or one.counts is None:
             raise InputError(
-                f"{one.head.channel}: the policy halts rollouts by what machines report, and nothing is counted",
+                f"{one.head.channel}: the policy halts by what machines report, and nothing is counted",
                 hint="set events.url in humpyard.toml to the database of the update servers",
             )
         judged += 1
