@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -29,6 +30,8 @@ pid file = {folder}/pid
 lock file = {folder}/lock
 log file = {folder}/log
 reverse lookup = no
+transfer logging = yes
+log format = %o %l %b %f
 {owner}
 auth users = {user}
 secrets file = {folder}/secrets
@@ -110,6 +113,12 @@ class RsyncDaemon:
         """What it said."""
         path = self._folder / "log"
         return path.read_text(errors="replace")[-4000:] if path.exists() else ""
+
+    def received(self) -> list[tuple[str, int, int]]:
+        """Every file that was written here: its name, its size, and the bytes that came for it."""
+        text = (self._folder / "log").read_text(errors="replace")
+        found = re.findall(r"\] recv (\d+) (\d+) (\S+)$", text, re.MULTILINE)
+        return [(name, int(size), int(moved)) for size, moved, name in found]
 
 
 def _die_with_parent() -> None:

@@ -147,7 +147,7 @@ def _translate(where: str, error: ProgramError) -> HumpyardError:  # noqa: PLR09
     """Our error for an exit code and what was said with it."""
     said, code = error.stderr, error.code
     text = f"{where}: rsync exit code {code}: {said}"
-    if code in {3, 23} and "change_dir" in said and "No such file or directory (2)" in said:
+    if code in {3, 12, 23} and "change_dir" in said and "No such file or directory (2)" in said:
         return _NoRootError(text)
     if "No space left on device" in said or "Disk quota exceeded" in said:
         return StorageFullError(text, hint="free some space there, then run the same command again")
