@@ -67,7 +67,7 @@ def documents_now(yard: Yard, chain: Chain, policy: Policy, issued: datetime) ->
         state=chain.state,
         policy=policy,
         release=cache(lambda version: registered_release(yard.store, chain.state, version)[0]),
-        floors=_key_floors(yard, chain.state),
+        floors=key_floors(yard, chain.state),
         issued=issued,
     )
     return tuple(documents_of(known))
@@ -145,7 +145,7 @@ def _signed(yard: Yard, chain: Chain, key: str, document: ChannelDocument) -> by
     return seal_channel(body, signature)
 
 
-def _key_floors(yard: Yard, state: State) -> dict[str, Version]:
+def key_floors(yard: Yard, state: State) -> dict[str, Version]:
     """By channel: the version that machines must have before the payload key changes."""
     found = {}
     for channel in state.heads:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from release.catalog.version import Version
 from release.errors import InputError, RefusedError
 from release.ledger.chain import Proposal, StatementVerifier
 from release.ledger.entries import CLOCK_SKEW
@@ -40,7 +41,8 @@ def request(
         InputError: not a request, or for a channel that the policy does not have.
         NotVerifiedError: the signature does not hold ``now``, by a key that has not expired.
         RefusedError: signed by another than it says, expired, or from the future. The proposal raises it
-            for a signer who may not ask, for another product, and for a policy that is not in force.
+            for a signer who may not ask, for another product, for a policy that is not in force, and for
+            a release that was collected.
     """
     asked = _read_any(statement)
     signer = verifier.verify(statement.encode(), signature, at=now)
@@ -63,9 +65,19 @@ def request(
         subject = request_subject(statement, "request")
         if isinstance(subject, PromotionSubject):
             policy.get(subject.channel)
+            _check_kept(state, subject.version)
         return RequestMade(statement=statement, statement_signature=signature)
 
     return propose
+
+
+def _check_kept(state: State, version: Version) -> None:
+    since = state.collected.get(version)
+    if since is not None:
+        raise RefusedError(
+            f"request: release {version} was collected {format_time(since)}: its files are gone",
+            hint="ask for another release",
+        )
 
 
 def _read_any(statement: str) -> Request:
