@@ -111,7 +111,8 @@ def check_options(options: ServeOptions) -> None:
     """Open all that an application opens, but mirrors, and close it again. Raises as ``serve``."""
     with ExitStack() as stack:
         _visitor(options, stack)
-        _recorder(options).close()
+        if options.database is not None:
+            open_event_store(options.database, options.base).close()
     _groups(options.server)
     _wanted(options.server)
     _sources(options)

@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import NamedTuple
 
 from release.catalog.version import Version
+from release.trust.channel_document import ChannelDocument
 from release.updates.counts import MachineKey, PayloadKind, Progress, Recorder, Report, machine_key
 from release.updates.machine import machine_of
 from release.updates.offer import Answer, NoUpdate, Reason, Update, decide
 from release.updates.omaha_request import AppRequest, UpdateRequest, read_request
 from release.updates.omaha_response import AppAnswer, render
-from release.updates.outcome import outcome
-from release.updates.server.documents import Documents, Held, Place, Served
+from release.updates.outcome import Outcome, outcome
+from release.updates.server.documents import Documents, Held, Place
 from release.updates.server.groups import Group, Groups
 from release.updates.server.metrics import NOWHERE, Metrics
 
@@ -35,12 +36,10 @@ class FailedDeltas:
     """The versions to which a delta failed on one machine; looks only when it is asked."""
 
     recorder: Recorder
-    product: str
-    machine: str
+    machine: MachineKey
 
     def __contains__(self, version: object) -> bool:
-        key = machine_key(self.product, self.machine)
-        return isinstance(version, Version) and self.recorder.failed_delta(key, version)
+        return isinstance(version, Version) and self.recorder.failed_delta(self.machine, version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +73,19 @@ class Answering:
         served = held.served.get(place)
         if served is None:
             return self._without(app, _why_none(held, place))
-        if app.events:
-            self._report(app, served, place, now)
+        machine = machine_key(self.product, app.machine)
+        for event in app.events:
+            self._report(outcome(event), machine, app.version, served.document, now)
         if not app.update_check:
             return AppAnswer(app=app, answer=None)
-        failed = FailedDeltas(self.recorder, self.product, app.machine)
+        failed = FailedDeltas(self.recorder, machine)
         answer = decide(served.document, machine_of(request, app, failed), now, group.limits)
         if isinstance(answer, Update):
             gone = answer.release.release in held.withdrawn
             answer = (
-                NoUpdate(reason=Reason.WITHDRAWN) if gone else self._offer(app, answer, group, served, now)
+                NoUpdate(reason=Reason.WITHDRAWN)
+                if gone
+                else self._offer(machine, answer, group, served.document, now)
             )
         self.metrics.answer(place, _word(answer))
         return AppAnswer(app=app, answer=answer, manifests=served.manifests)
@@ -93,15 +95,17 @@ class Answering:
             self.metrics.answer(NOWHERE, reason.value)
         return AppAnswer(app=app, answer=NoUpdate(reason=reason) if app.update_check else None)
 
-    def _offer(self, app: AppRequest, update: Update, group: Group, served: Served, now: datetime) -> Answer:
+    def _offer(
+        self, machine: MachineKey, update: Update, group: Group, document: ChannelDocument, now: datetime
+    ) -> Answer:
         """The update, taken note of; or none, where its group has had enough for now."""
-        machine, version = machine_key(self.product, app.machine), update.release.version
+        version = update.release.version
         if self._is_full(group, machine, version, now):
             return NoUpdate(reason=Reason.GROUP)
         self.recorder.record(
             Report(
-                channel=served.document.channel,
-                board=served.document.board,
+                channel=document.channel,
+                board=document.board,
                 version=version,
                 machine=machine,
                 at=now,
@@ -118,26 +122,25 @@ class Answering:
             return False
         return self.recorder.offers_last_hour(group.name, now) >= group.offers_per_hour
 
-    def _report(self, app: AppRequest, served: Served, place: Place, now: datetime) -> None:
-        """Tell of the events. Success is of the version that runs; all else of what was offered last."""
-        machine = machine_key(self.product, app.machine)
-        for event in app.events:
-            found = outcome(event)
-            self.metrics.event(place, found)
-            progress = found.progress
-            if progress is None:
-                continue
-            self.recorder.record(
-                Report(
-                    channel=served.document.channel,
-                    board=served.document.board,
-                    version=app.version if progress is Progress.SUCCEEDED else None,
-                    machine=machine,
-                    at=now,
-                    progress=progress,
-                    code=found.code if progress is Progress.FAILED else None,
-                )
+    def _report(
+        self, found: Outcome, machine: MachineKey, runs: Version, document: ChannelDocument, now: datetime
+    ) -> None:
+        """Tell of an event. Success is of the version that runs; all else of what was offered last."""
+        self.metrics.event(Place(document.channel, str(document.board)), found)
+        progress = found.progress
+        if progress is None:
+            return
+        self.recorder.record(
+            Report(
+                channel=document.channel,
+                board=document.board,
+                version=runs if progress is Progress.SUCCEEDED else None,
+                machine=machine,
+                at=now,
+                progress=progress,
+                code=found.code if progress is Progress.FAILED else None,
             )
+        )
 
 
 def _why_none(held: Held, place: Place) -> Reason:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -28,6 +28,7 @@ class Metrics:
     def __init__(self, documents: Documents, more: Callable[[], Mapping[str, float]] = dict) -> None:
         """``more`` gives further gauges by name, such as how many reports wait to be written."""
         shared = bool(os.environ.get(SHARED))
+        disable_created_metrics()
         own = CollectorRegistry()
         self._requests = Counter("humpyard_http_requests", "Requests, by status.", ["status"], registry=own)
         self._answers = Counter(
