@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from release.catalog.board import Board
+from release.digests import Digest
 from release.errors import InputError, storage_errors
 from release.ledger.fold import Trust
 from release.mirror.pace import Pace
@@ -24,6 +25,7 @@ from release.trust.verify import Visitor
 from release.updates.clients import CLIENTS
 from release.updates.event_store import open_event_store
 from release.updates.event_store_recorder import StoreRecorder
+from release.updates.fuse import Fuse
 from release.updates.offer import NO_LIMITS, Limits
 from release.updates.server.access_log import AccessLog
 from release.updates.server.answering import Answering
@@ -36,11 +38,14 @@ from release.updates.server.metrics import Metrics
 from release.updates.server.refreshing import Refresher
 from release.updates.server.running import RunOptions, run_server, take_library_lines
 from release.updates.server.uncounted import Uncounted
+from release.updates.server.watching import FuseStart, watched
 from release.wiring import KeyringVerifier, open_mirror, utc_now
 
 _PATH = "/v1/update"
 _PATIENCE = 20.0
 """Seconds below the least rate before a mirror is left alone; the next one is asked then."""
+_PATIENCE_AT_END = 2.0
+"""Seconds that a mirror has to finish an answer when the server ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,55 +139,74 @@ def make_app(options: ServeOptions) -> UpdateApp:
         wanted=_wanted(server),
         memory=None if server.state is None else open_memory(options.base / server.state),
     )
-    recorder = _recorder(options)
-    refresher = Refresher(documents, log, server.refresh)
+    counting = _counting(options, documents)
     answering = Answering(
         product=options.product,
         application=server.application,
         documents=documents,
-        groups=_groups(server),
-        recorder=recorder,
-        metrics=Metrics(documents, partial(_recorded, recorder)),
+        groups=_groups(server, counting.halted),
+        recorder=counting.recorder,
+        metrics=Metrics(documents, counting.gauges),
         clock=utc_now,
         poll_interval=server.poll_interval,
     )
+    refresher = Refresher(documents, log, server.refresh, counting.after_refresh)
     return UpdateApp(
         answering,
-        Life(begin=partial(_begin, recorder, refresher), end=partial(_end, recorder, refresher, stack)),
+        Life(begin=partial(_begin, counting, refresher), end=partial(_end, counting, refresher, stack)),
         log,
         path=_path(options),
         access_log=AccessLog(log) if server.access_log else None,
     )
 
 
-def _begin(recorder: StoreRecorder | Uncounted, refresher: Refresher) -> None:
-    recorder.start()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counting:
+    """What counts, and what is stopped because of it."""
+
+    recorder: StoreRecorder | Uncounted
+    halted: Container[Digest] = frozenset()
+    after_refresh: Callable[[], None] = lambda: None
+    close: Callable[[], None] = lambda: None
+
+    def gauges(self) -> dict[str, float]:
+        """For metrics."""
+        if isinstance(self.recorder, Uncounted):
+            return {}
+        found = self.recorder.metrics()
+        return {
+            "reports_waiting": found.waiting,
+            "reports_written": found.written,
+            "reports_dropped": found.dropped,
+            "event_store_away": float(found.away_since is not None),
+            "event_store_full": float(found.full),
+        }
+
+
+def _counting(options: ServeOptions, documents: Documents) -> _Counting:
+    if options.database is None:
+        return _Counting(recorder=Uncounted())
+    store = open_event_store(options.database, options.base)
+    fuse = Fuse(store, lambda: watched(documents.held), utc_now)
+    return _Counting(
+        recorder=StoreRecorder(store, utc_now),
+        halted=fuse,
+        after_refresh=FuseStart(fuse, documents),
+        close=fuse.close,
+    )
+
+
+def _begin(counting: _Counting, refresher: Refresher) -> None:
+    counting.recorder.start()
     refresher.start()
 
 
-def _end(recorder: StoreRecorder | Uncounted, refresher: Refresher, stack: ExitStack) -> None:
-    """Reports first: they are lost otherwise."""
-    recorder.close()
-    refresher.stop()
+def _end(counting: _Counting, refresher: Refresher, stack: ExitStack) -> None:
+    """Whatever looks at the database, then the database; what machines told is written before."""
+    refresher.stop(_PATIENCE_AT_END)
+    counting.close()
+    counting.recorder.close()
     stack.close()
-
-
-def _recorder(options: ServeOptions) -> StoreRecorder | Uncounted:
-    if options.database is None:
-        return Uncounted()
-    return StoreRecorder(open_event_store(options.database, options.base), utc_now)
-
-
-def _recorded(recorder: StoreRecorder | Uncounted) -> dict[str, float]:
-    if isinstance(recorder, Uncounted):
-        return {}
-    found = recorder.metrics()
-    return {
-        "reports_waiting": found.waiting,
-        "reports_written": found.written,
-        "reports_dropped": found.dropped,
-        "event_store_away": float(found.away_since is not None),
-    }
 
 
 def _visitor(options: ServeOptions, stack: ExitStack) -> Visitor:
@@ -230,7 +254,7 @@ def _wanted(server: UpdateServerSettings) -> Wanted:
     return Wanted(channels=frozenset(server.channels), boards=boards)
 
 
-def _groups(server: UpdateServerSettings) -> Groups:
+def _groups(server: UpdateServerSettings, halted: Container[Digest] = frozenset()) -> Groups:
     deltas = NO_LIMITS.deltas if server.deltas is None else frozenset(server.deltas)
     if server.deltas is not None:
         unknown = sorted(set(server.deltas) - {client.name for client in CLIENTS})
@@ -239,7 +263,7 @@ def _groups(server: UpdateServerSettings) -> Groups:
             raise InputError(
                 f"update_server.deltas: {', '.join(unknown)}: no client profile; those are {known}"
             )
-    limits = Limits(deltas=deltas)
+    limits = Limits(deltas=deltas, halted=halted)
     return Groups((_group(group, limits) for group in server.groups), limits)
 
 

@@ -80,13 +80,10 @@ class Answering:
             return AppAnswer(app=app, answer=None)
         failed = FailedDeltas(self.recorder, machine)
         answer = decide(served.document, machine_of(request, app, failed), now, group.limits)
+        if isinstance(answer, Update) and answer.release.release in held.withdrawn:
+            answer = NoUpdate(reason=Reason.WITHDRAWN)
         if isinstance(answer, Update):
-            gone = answer.release.release in held.withdrawn
-            answer = (
-                NoUpdate(reason=Reason.WITHDRAWN)
-                if gone
-                else self._offer(machine, answer, group, served.document, now)
-            )
+            answer = self._offer(machine, answer, group, served.document, now)
         self.metrics.answer(place, _word(answer))
         return AppAnswer(app=app, answer=answer, manifests=served.manifests)
 

@@ -28,7 +28,7 @@ class Metrics:
     def __init__(self, documents: Documents, more: Callable[[], Mapping[str, float]] = dict) -> None:
         """``more`` gives further gauges by name, such as how many reports wait to be written."""
         shared = bool(os.environ.get(SHARED))
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's
         own = CollectorRegistry()
         self._requests = Counter("humpyard_http_requests", "Requests, by status.", ["status"], registry=own)
         self._answers = Counter(
