@@ -15,7 +15,7 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
-from itertools import chain
+from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from release.digests import Digest, hash_stream
@@ -122,12 +122,12 @@ class S3Store:
         }
         length = self._options.part_length(source_size(source) or 0, f"{self._name(key)} {headers}")
         pieces = cut(verified_chunks(key, source, sha256), length)
-        first, second = next(pieces, b""), next(pieces, None)
+        ahead = list(islice(pieces, 2))
         try:
-            if second is None:
-                self._put(key, first, headers, {"IfNoneMatch": "*"})
+            if len(ahead) < 2:
+                self._put(key, b"".join(ahead), headers, {"IfNoneMatch": "*"})
             else:
-                self._multipart(key, headers, length).run(chain((first, second), pieces))
+                self._multipart(key, headers, length).run(_after(ahead, pieces))
                 self._check_written(key, sha256)
         except (ConditionFailedError, NoSuchUploadError) as error:
             return self._look_again(key, sha256, error)
@@ -326,6 +326,13 @@ class S3Store:
         if present is None:
             raise UnavailableError(f"{self._where(key)}: another write was under way: {error}") from error
         return self._compare(key, present, sha256)
+
+
+def _after(ahead: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
+    """All in order, each let go of when it was given."""
+    while ahead:
+        yield ahead.pop(0)
+    yield from rest
 
 
 def _described(

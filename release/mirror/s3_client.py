@@ -9,7 +9,7 @@ from botocore.config import Config
 
 from release.mirror.s3_errors import bad_settings, s3_errors
 from release.mirror.s3_options import S3Options
-from release.mirror.throttle import Throttle, ThrottledBytes
+from release.mirror.throttle import Throttle, ThrottledBody
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -46,6 +46,6 @@ class _Limits:
     def __call__(self, request: Any, **_: object) -> None:
         if self._requests is not None:
             self._requests.take(1)
-        if self._bytes is not None and isinstance(request.body, bytes):
-            # Signed and measured by now; a further try is prepared anew, with its bytes.
-            request.body = ThrottledBytes(request.body, self._bytes)
+        if self._bytes is not None and hasattr(request.body, "read"):  # botocore makes files of all bytes
+            # Signed and measured by now. A further try is prepared anew, with the body as it was.
+            request.body = ThrottledBody(request.body, self._bytes)

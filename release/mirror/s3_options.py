@@ -19,7 +19,7 @@ _ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _MARK = 1 << 20
 """A part is longer than asked for by less than this, see ``S3Options.part_length``."""
 
-PART_SIZE = 16 << 20
+PART_SIZE = 8 << 20
 """Bytes of one part of a multipart upload; smaller objects go in one request."""
 
 

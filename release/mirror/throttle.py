@@ -6,10 +6,10 @@ what is asked for in one piece is never refused for being larger than the bucket
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable
 from threading import Lock
+from typing import BinaryIO
 
 _BURST = 1.0
 """Seconds of credit that a bucket holds at the most."""
@@ -49,16 +49,24 @@ class Throttle:
             return -self._credit / self._rate
 
 
-class ThrottledBytes(io.BytesIO):
-    """A request's body that is read no faster than ``throttle`` allows. The bytes are not copied."""
+class ThrottledBody:
+    """A request's body that is read no faster than ``throttle`` allows."""
 
-    def __init__(self, data: bytes, throttle: Throttle) -> None:
-        super().__init__(data)
+    def __init__(self, body: BinaryIO, throttle: Throttle) -> None:
+        self._body = body
         self._throttle = throttle
 
-    def read(self, size: int | None = -1, /) -> bytes:
+    def read(self, size: int = -1) -> bytes:
         """Up to ``size`` bytes, when they may be sent."""
-        data = super().read(size)
+        data = self._body.read(size)
         if data:
             self._throttle.take(len(data))
         return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go elsewhere: a further try begins at the beginning."""
+        return self._body.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Where one is."""
+        return self._body.tell()
