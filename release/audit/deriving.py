@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from release.audit.arranging import arrange
 from release.audit.deciding import Decided, decision_findings
+from release.audit.delivery import delivery_findings
 from release.audit.documents import genesis_findings
 from release.audit.finding import Code, Finding
 from release.audit.mirror_head import OpenedHead, check_mirror_head, compare_mirror_head
@@ -15,7 +16,7 @@ from release.audit.speaking import statement_findings
 from release.audit.walking import Folded, Walker, walk
 from release.catalog.naming import LEDGER_PREFIX, ledger_key
 from release.digests import Digest
-from release.ledger.kinds import Genesis
+from release.ledger.kinds import Genesis, ReleaseCollected
 from release.ledger.state import State
 
 
@@ -33,6 +34,8 @@ class Derived:
     """Of the signed entries, by number."""
     decisions: int
     suspect: str | None
+    collections: tuple[Folded, ...]
+    """Entries that let the bytes of a release go: judged when the documents of releases were read."""
 
 
 def derive(objects: Sequence[Opened], head: OpenedHead, walker: Walker) -> Derived:
@@ -46,10 +49,13 @@ def derive(objects: Sequence[Opened], head: OpenedHead, walker: Walker) -> Deriv
     place = None if head.position is None else head.position.sequence
     suspect: str | None = None
     decisions = 0
+    collections: list[Folded] = []
     for folded in walk(arrangement.places, walker):
         findings += _found(folded, walker)
         state, suspect = folded.after, folded.breaks
         decisions += isinstance(folded.content, Decided)
+        if isinstance(folded.content, ReleaseCollected) and not folded.refused:
+            collections.append(folded)
         if state.sequence == place:
             named = state
     end = _end(objects)
@@ -68,6 +74,7 @@ def derive(objects: Sequence[Opened], head: OpenedHead, walker: Walker) -> Deriv
         },
         decisions=decisions,
         suspect=suspect,
+        collections=tuple(collections),
     )
 
 
@@ -78,6 +85,7 @@ def _found(folded: Folded, walker: Walker) -> Iterator[Finding]:
         if policy is not None:
             yield from genesis_findings(folded.content, policy)
     yield from decision_findings(folded, walker.policies)
+    yield from delivery_findings(folded, walker.policies)
     yield from statement_findings(folded, walker.policies)
 
 

@@ -167,8 +167,12 @@ def judge_evidence(digest: Digest, found: Digest | None, problem: str, namer: st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedRelease:
-    """A registered release. ``versions``, if it is believed: digests of its version files, by board."""
+    """A registered release. ``versions``, if it is believed: digests of its version files, by board.
 
+    ``release`` is what it says, None where it is not the registered one or cannot be read.
+    """
+
+    release: Release | None = None
     versions: Mapping[Board, Digest] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
@@ -193,6 +197,7 @@ def judge_release(entry: ReleaseRegistered, had: Had, product: str, naming: Nami
         )
         return JudgedRelease(findings=(fault,))
     return JudgedRelease(
+        release=release,
         versions={
             board.board: artifact.sha256
             for board in release.boards

@@ -75,6 +75,9 @@ class Code(StrEnum):
     POINTER_STALE = "pointer-stale"
     POINTER_LAGGING = "pointer-lagging"
     POINTER_UNKNOWN = "pointer-unknown"
+    MIRROR_UNKNOWN = "mirror-unknown"
+    HALT_WITHOUT_RULES = "halt-without-rules"
+    COLLECTED_TOO_EARLY = "collected-too-early"
     KEY_REVOKED = "key-revoked"
     KEY_ENDED = "key-ended"
     KEY_EXPIRING = "key-expiring"
@@ -93,6 +96,8 @@ _WARNINGS = frozenset(
         Code.PROPOSAL_MISSING,
         Code.HEAD_BEHIND,
         Code.POINTER_LAGGING,
+        Code.MIRROR_UNKNOWN,
+        Code.HALT_WITHOUT_RULES,
         Code.KEY_EXPIRING,
         Code.KEY_UNKNOWN,
     }

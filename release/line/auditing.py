@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Protocol
 
 from release.audit import documents
+from release.audit.delivery import collection_findings
 from release.audit.deriving import Derived, derive
 from release.audit.documents import Had, JudgedRelease, Named
 from release.audit.finding import Code, Finding
@@ -151,6 +152,7 @@ def _report(reading: MirrorReading, auditor: Auditor, ledger: _Ledger) -> tuple[
         *faults,
         *_evidence(reading, named),
         *(finding for one in releases.values() for finding in one.findings),
+        *collection_findings(derived.collections, policies, releases),
         *misled,
         *_keys(auditor, ledger, state, policies),
         *_unlisted(reading),
