@@ -152,9 +152,7 @@ def _plan_package(plan: ChannelPlan, version: Version | None) -> PackageContent 
         return None
     content, present = plan.wish.contents.get(version), plan.found.packages.get(version)
     if content is None:
-        plan.blocked.append(
-            f"{version}: there is no full payload for {plan.wish.board} in the ledger's release"
-        )
+        plan.blocked.append(f"{version}: the ledger has no release with a full payload for {plan.wish.board}")
         return None
     if present is None:
         create = CreatePackage(content=content)

@@ -53,9 +53,7 @@ class _Bearer(AuthBase):
         if self.token is not None:
             token = self.token()
             if not _TOKEN.fullmatch(token):
-                raise InputError(
-                    "nebraska.token: the secret of that name cannot be a bearer token (RFC 6750)"
-                )
+                raise InputError("nebraska.token: the secret of that name is no bearer token (RFC 6750)")
             request.headers["Authorization"] = f"Bearer {token}"
         return request
 
