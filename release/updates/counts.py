@@ -32,7 +32,8 @@ def machine_key(product: str, machine_id: str) -> MachineKey:
     The ids themselves are never stored or logged. Who has an id can find its rows; who has the rows cannot
     find the ids, as long as ids are random (``/etc/machine-id`` is: 122 bits). ``machine_id`` is untrusted.
     """
-    said = product.encode() + b"\0" + machine_id.encode("utf-8", "surrogatepass")
+    name = product.encode()
+    said = b"%d:%b%b" % (len(name), name, machine_id.encode("utf-8", "surrogatepass"))
     return MachineKey(hashlib.sha256(_DOMAIN + said).digest()[:_KEY_BYTES])
 
 

@@ -122,7 +122,7 @@ def database_url(text: str, base: Path) -> URL:
         raise InputError("event store: expected sqlite:///FILE or postgresql://USER@HOST/NAME") from error
     if url.password is not None or "password" in url.query:
         raise InputError(
-            f"event store {url.render_as_string()}: a password is refused, as settings hold no secrets",
+            "event store: a password is refused in its URL, as settings hold no secrets",
             hint="put it into ~/.pgpass, or a file that PGPASSFILE names",
         )
     if url.drivername == "sqlite" and url.database and url.database != ":memory:" and not url.query:
