@@ -18,15 +18,19 @@ from release.cli import (
     audit,
     candidate,
     evidence,
+    garbage,
     head,
     init,
     ledger,
     mirror,
+    mirrors,
     pages,
     payload,
     policy,
     promote,
     releases,
+    rollout,
+    serve,
     signing,
     status,
     stop,
@@ -54,14 +58,18 @@ app.add_typer(releases.app, name="release")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(promote.app, name="promote")
 app.add_typer(stop.app, name="stop")
+app.add_typer(rollout.app, name="rollout")
 app.add_typer(policy.app, name="policy")
 app.add_typer(pages.app, name="pages")
+app.add_typer(garbage.app, name="garbage")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(head.app, name="head")
+app.add_typer(mirrors.app, name="mirrors")
 app.command("log")(ledger.log)
 app.command("status")(status.status)
 app.command("verify")(mirror.verify)
 app.command("audit")(audit.audit_mirror)
+app.command("serve")(serve.serve_updates)
 app.add_typer(payload.app, name="payload")
 app.add_typer(signing.app, name="signing")
 

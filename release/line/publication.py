@@ -19,6 +19,7 @@ from release.line.channel_documents import channels_job
 from release.line.checking import verify_on
 from release.line.head import head_job
 from release.line.mirror_jobs import published_job
+from release.line.mirror_probe import check_origin
 from release.line.mirror_show import show_job
 from release.line.promotion import pointer_job
 from release.line.steps import Job, Report, Step
@@ -120,6 +121,8 @@ def _check_key(yard: Yard) -> None:
 
 def _upload(yard: Yard, version: Version, report: Report) -> str:
     _, files = _candidate(yard, version)
+    if files:
+        check_origin(yard)
     total, done = 2 * sum(file.size for file in files), 0
 
     def reporter(action: Action, key: str, size: int) -> None:  # noqa: ARG001 - the reporter's form

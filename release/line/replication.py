@@ -19,6 +19,7 @@ from release.ledger.kinds import MirrorVerified
 from release.ledger.state import State
 from release.line.mirror_files import MirrorRelease, mirror_release, size_of
 from release.line.mirror_notes import take_note
+from release.line.mirror_probe import check_replica
 from release.line.mirror_watch import Carrier, Watch
 from release.line.mirror_wishes import Place
 from release.line.mirrors import Behind, Mirror
@@ -149,6 +150,7 @@ def _run(yard: Yard, state: State, errand: Errand, carrier: Carrier, tell: Calla
     for place in errand.places:
         brought = None
         try:
+            check_replica(errand.mirror)
             brought = mirror_release(yard.store, state, place, yard.naming)
             bring_release(errand.mirror, brought, carrier)
         except HumpyardError as error:
@@ -213,9 +215,14 @@ def _record(yard: Yard, found: _Found) -> None:
 
 
 def mirror_verified(found: MirrorVerified) -> Proposal:
-    """Record what a mirror has, or has no more, unless the ledger says so already."""
+    """Record what a mirror has, or has no more, unless the ledger says so already.
+
+    Of a release that was collected meanwhile nothing is recorded: its bytes are about to go.
+    """
 
     def propose(state: State) -> MirrorVerified | None:
+        if found.version in state.collected:
+            return None
         known = found.mirror in state.mirrors_with(found.channel, found.version)
         return None if known == found.passed else found
 
