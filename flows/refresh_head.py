@@ -9,6 +9,7 @@ from prefect import flow
 from flows.runner import run_as_tasks
 from release.line.channel_documents import channels_job
 from release.line.head import head_job
+from release.line.mirror_show import show_job
 from release.wiring import open_yard
 
 
@@ -26,4 +27,4 @@ def refresh_head(settings: str) -> str:
         As of which entry, and until when it is to be believed.
     """
     with open_yard(Path(settings)) as yard:
-        return run_as_tasks((*head_job(yard), *channels_job(yard)))[0]
+        return run_as_tasks((*head_job(yard), *channels_job(yard), *show_job(yard)))[0]

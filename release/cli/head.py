@@ -12,6 +12,7 @@ from release.cli.output import emit, say, table, work
 from release.ledger.fields import format_time
 from release.line.channel_documents import channels_job
 from release.line.head import head_job, signed_head
+from release.line.mirror_show import show_job
 from release.trust.head import HeadError, write_head
 from release.wiring import open_yard
 
@@ -26,10 +27,10 @@ def refresh(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
     """Sign the head and the channel documents anew: those that say too little, or are half over.
 
     Promoting and publishing do it, too; run this on a schedule, several times in the life that the
-    policy gives a head (head_valid_for), so that readers never find an expired one.
+    policy gives a head (head_valid_for), so that readers never find an expired one. Mirrors get it, too.
     """
     with open_yard(settings) as yard:
-        outcomes = work((*head_job(yard), *channels_job(yard)))
+        outcomes = work((*head_job(yard), *channels_job(yard), *show_job(yard)))
     for outcome in outcomes:
         say(outcome)
 

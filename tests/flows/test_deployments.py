@@ -45,6 +45,7 @@ def test_flows_are_run_by_a_worker_from_a_candidate_to_pages(
         ("promote-release/promote", settings),
         ("render-pages/pages", settings),
         ("refresh-head/head", settings),
+        ("sync-mirrors/mirrors", settings),
         ("audit-release/audit", settings),
     )
     for name, parameters in runs:
