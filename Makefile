@@ -3,6 +3,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 DEMO ?= demo
 REHEARSAL ?= rehearsal
+DELIVERY ?= delivery
 COVERAGE_FLOOR := 92
 # Processes that run tests side by side. A file's tests stay together, with the servers they share, and files
 # keep their order: the slow ones, with real servers, come first.
@@ -13,7 +14,7 @@ export UV_LINK_MODE ?= copy
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help setup setup-test demo rehearsal test lint types fmt ci bench proto lock clean
+.PHONY: help setup setup-test demo rehearsal delivery test lint types fmt ci bench proto lock clean
 
 help:  ## what the targets do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -30,6 +31,10 @@ demo: setup  ## the whole line once, on images built from this machine's files, 
 rehearsal:  ## a promotion by five people on a real S3 server, with all that goes wrong, into ./rehearsal
 	@tools/setup rehearsal
 	@$(BIN)/python -m flows.rehearsal --out $(REHEARSAL)
+
+delivery:  ## a release to mirrors on S3 and behind nginx, update servers, machines that update, into ./delivery
+	@tools/setup delivery
+	@$(BIN)/python -m flows.delivery --out $(DELIVERY)
 
 test: setup-test  ## every test, with branch coverage and its floor
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder \
@@ -62,4 +67,4 @@ lock:  ## resolve pyproject.toml anew into requirements.lock
 	    --no-annotate --python-version 3.11 --group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove what the targets made
-	@rm -rf .venv .bootstrap build dist $(DEMO) $(REHEARSAL) .coverage .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .bootstrap build dist $(DEMO) $(REHEARSAL) $(DELIVERY) .coverage .mypy_cache .ruff_cache .hypothesis .import_linter_cache

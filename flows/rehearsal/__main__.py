@@ -15,15 +15,17 @@ from rich.text import Text
 from flows.rehearsal.auditing import audit_all
 from flows.rehearsal.ceremony import has_tokens
 from flows.rehearsal.clock import SimulatedClock
-from flows.rehearsal.company import PRODUCT, claim, clear, found_company
+from flows.rehearsal.company import PRODUCT, found_company
 from flows.rehearsal.s3_server import need_server, s3_server
 from flows.rehearsal.stage import Stage, gist
 from flows.rehearsal.story import Rehearsal
+from flows.theatre import claim, clear
 from release.cli.output import complain
 from release.errors import HumpyardError, RefusedError
 from release.wiring import simulated_clock
 
 _INTERRUPTED = 130
+_MARKER = ".humpyard-rehearsal"
 
 
 def main() -> int:
@@ -51,8 +53,8 @@ def rehearse(out: Path, console: Console) -> None:
     """
     begun = time.monotonic()
     need_server()
-    clear(out)
-    if not claim(out):
+    clear(out, _MARKER)
+    if not claim(out, _MARKER):
         raise RefusedError(f"{out}: something else is there", hint="name another directory with --out")
     with s3_server(out / "s3", os.environ.update) as server:
         company = found_company(out)

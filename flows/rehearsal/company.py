@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,21 +214,3 @@ roles = ["security"]
 [signing]
 payload_signatures = 2
 """
-
-
-def clear(root: Path) -> None:
-    """Remove what an earlier rehearsal left, and nothing else. Raises nothing when there was none."""
-    if (root / _MARKER).is_file():
-        shutil.rmtree(root)
-
-
-_MARKER = ".humpyard-rehearsal"
-
-
-def claim(root: Path) -> bool:
-    """Take an empty or new directory for a rehearsal. False when something else is there."""
-    root.mkdir(parents=True, exist_ok=True)
-    if any(root.iterdir()):
-        return False
-    (root / _MARKER).touch()
-    return True
