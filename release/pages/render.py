@@ -42,23 +42,26 @@ def render_site(site: Site, templates: Path | None = None) -> Mapping[str, bytes
     Raises:
         InputError: notes that cannot be rendered, or a template that is wrong.
     """
-    environment, policy = _environment(templates)
+    environment, policy = page_environment(templates)
     files = {
-        addresses.INDEX: _page(environment, "index.html", view=index_view(site), policy=policy),
+        addresses.INDEX: render_page(environment, "index.html", view=index_view(site), policy=policy),
         addresses.MACHINE_INDEX: machine_index(site),
     }
     for published in site.releases:
         path = addresses.release_page(published.release.version)
         view = release_view(site, published)
-        files[path] = _page(environment, "release.html", view=view, policy=policy)
+        files[path] = render_page(environment, "release.html", view=view, policy=policy)
     for name in (None, *(channel.name for channel in site.channels)):
         files[addresses.feed(name)] = atom_feed(site, name)
         files[addresses.release_list(name)] = release_list(site, name)
     return dict(sorted(files.items()))
 
 
-def _environment(templates: Path | None) -> tuple[Environment, str]:
-    """The template engine, and the Content-Security-Policy that its one style sheet satisfies."""
+def page_environment(templates: Path | None) -> tuple[Environment, str]:
+    """The template engine, and the Content-Security-Policy that its one style sheet satisfies.
+
+    ``templates`` is a directory whose files take the place of the built-in ones of the same name.
+    """
     folders = [folder for folder in (templates, template_directory()) if folder is not None]
     environment = Environment(
         loader=FileSystemLoader(folders),
@@ -87,7 +90,8 @@ def _style(folders: list[Path]) -> str:
     return style
 
 
-def _page(environment: Environment, name: str, **context: object) -> bytes:
+def render_page(environment: Environment, name: str, **context: object) -> bytes:
+    """One page. Raises InputError when its template is wrong."""
     try:
         return environment.get_template(name).render(context).encode() + b"\n"
     except TemplateError as error:
