@@ -74,7 +74,10 @@ class RsyncCopies:
 
 
 class RsyncLinks:
-    """Views as one symbolic link each, which rsync replaces by rename(2) (measured with 3.5.0)."""
+    """Views as one symbolic link each, which rsync replaces by rename(2) (measured with 3.5.0).
+
+    The folder before is kept; older ones go at once.
+    """
 
     def __init__(self, files: RsyncFiles) -> None:
         self._files = files

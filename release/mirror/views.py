@@ -3,7 +3,7 @@
 ``current`` is a link to ``.view-current.<random>`` beside it, which holds documents as plain files and
 relative links to files of a version. It is changed by making another such folder and renaming a new link
 over the old one (rename(2)): whoever opens ``current`` gets one folder or the other, and what he opened stays
-whole. The folder before is kept, for those who are just reading it; older ones are removed.
+whole. Folders that were replaced are kept for a while, for those who are just reading them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from release.mirror.folders import lock, object_errors, open_folder, open_object
 from release.mirror.keys import check_key
 from release.mirror.store import MissingObjectError
 from release.mirror.streams import mapped_stream, read_bounded
+
+GRACE = 3600.0
+"""Seconds that a folder is kept after another took its place."""
 
 DOCUMENT_LIMIT = 16 << 20
 """Bytes that a document in a view may have."""
@@ -72,7 +75,7 @@ class Views:
             os.symlink(made, link, dir_fd=folder)
             os.replace(link, name, src_dir_fd=folder, dst_dir_fd=folder)
             os.fsync(folder)
-            _remove_others(folder, name, {made, before})
+            _remove_others(folder, name, made, before)
             return True
 
     @contextmanager
@@ -169,15 +172,22 @@ def _opened(folder: int, name: str) -> Iterator[int]:
         os.close(inner)
 
 
-def _remove_others(folder: int, name: str, keep: set[str | None]) -> None:
-    """Remove older views, and what killed writers left. What cannot be removed is left to the next writer."""
+def _remove_others(folder: int, name: str, made: str, before: str | None) -> None:
+    """Remove older views, and what killed writers left. What cannot be removed is left to the next writer.
+
+    A view that is replaced is touched, and goes when that is ``GRACE`` ago by the clock of the file system.
+    """
+    with suppress(OSError):  # it may be gone, as far as we know
+        if before is not None:
+            os.utime(before, dir_fd=folder, follow_symlinks=False)
+    now = os.stat(made, dir_fd=folder).st_mtime
     for entry in os.listdir(folder):
-        if entry in keep or not view_pattern(name).fullmatch(entry):
+        if entry in {made, before} or not view_pattern(name).fullmatch(entry):
             continue
         with suppress(OSError):
             if entry.endswith(".link"):
                 os.unlink(entry, dir_fd=folder)
-            else:
+            elif now - os.stat(entry, dir_fd=folder).st_mtime > GRACE:
                 shutil.rmtree(entry, dir_fd=folder)
 
 

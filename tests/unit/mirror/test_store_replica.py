@@ -84,24 +84,33 @@ def test_who_opened_current_sees_the_old_version_whole_while_it_changes(
     os.close(opened)
 
 
-def test_the_view_before_is_kept_and_older_ones_are_not(linked: StoreReplica, root: Path) -> None:
+def test_views_are_kept_for_an_hour_after_they_were_replaced(linked: StoreReplica, root: Path) -> None:
     for generation in range(1, 6):
         linked.show_current(view((OLD, NEW)[generation % 2], generation=generation))
-    views = [path for path in (root / HERE).iterdir() if path.name.startswith(".view-")]
-    assert len(views) == 2
-    assert {(path / "version.txt").read_bytes() for path in views} == {version_text(OLD), version_text(NEW)}
+    views = set((root / HERE).glob(".view-*"))
+    assert len(views) == 5
+    current = (root / HERE / "current").resolve()
+    for path in views:
+        os.utime(path, (0, 0))
+    linked.show_current(view(OLD, generation=6))
+    left = set((root / HERE).glob(".view-*"))
+    assert left == {current, (root / HERE / "current").resolve()}
+    assert current.stat().st_mtime > 0
 
 
-def test_what_a_killed_writer_left_is_removed_by_the_next(linked: StoreReplica, root: Path) -> None:
+def test_what_a_killed_writer_left_is_removed_by_a_later_one(linked: StoreReplica, root: Path) -> None:
     half = root / HERE / ".view-current.0123456789abcdef"
     half.mkdir()
     (half / "version.txt").write_bytes(b"FLATCAR_VER")
-    (root / HERE / ".view-current.0123456789abcdef.link").symlink_to(half.name)
+    os.utime(half, (0, 0))
+    link = root / HERE / f"{half.name}.link"
+    link.symlink_to(half.name)
     other = root / HERE / ".view-current-2024.0123456789abcdef"
     other.mkdir()
+    os.utime(other, (0, 0))
     linked.show_current(view(OLD))
     assert not half.exists()
-    assert not half.with_suffix(".0123456789abcdef.link").is_symlink()
+    assert not link.is_symlink()
     assert other.is_dir()
 
 
