@@ -68,6 +68,7 @@ class PostgreSQL:
                     "--listen_addresses=127.0.0.1",
                     "--unix_socket_directories=",
                     "--max_connections=50",
+                    "--fsync=off",  # the machine is not killed here, only processes
                 ],
                 stdout=log,
                 stderr=log,
