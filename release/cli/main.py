@@ -24,6 +24,7 @@ from release.cli import (
     ledger,
     mirror,
     mirrors,
+    nebraska,
     pages,
     payload,
     policy,
@@ -70,6 +71,7 @@ app.command("status")(status.status)
 app.command("verify")(mirror.verify)
 app.command("audit")(audit.audit_mirror)
 app.command("serve")(serve.serve_updates)
+app.add_typer(nebraska.app, name="nebraska")
 app.add_typer(payload.app, name="payload")
 app.add_typer(signing.app, name="signing")
 

@@ -21,6 +21,7 @@ from release.signing.offline import OfflineAnswers
 from release.signing.rotation import Rotation
 from release.signing.signer import DigestSigner
 from release.signing.trusted_keys import PayloadKey
+from release.updates.nebraska.publish import Nebraska
 
 
 class DatedVerifier(DetachedVerifier, Protocol):
@@ -113,3 +114,5 @@ class Yard:
     """The policy in force: read from the store by the digest that the ledger names."""
     mirrors: Mapping[str, MirrorAccess] = field(default_factory=dict)
     """By the names that the policy gives them."""
+    nebraska: Nebraska | None = None
+    """What is told of channels besides mirrors, or nobody."""

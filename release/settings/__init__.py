@@ -27,6 +27,7 @@ from pydantic_settings import (
 from release.catalog.naming import NamingScheme
 from release.errors import InputError, storage_errors
 from release.settings.mirrors import MirrorSettings
+from release.settings.nebraska import NebraskaSettings
 from release.settings.section import Section
 from release.settings.update_server import UpdateServerSettings
 
@@ -37,10 +38,12 @@ def _holds_secret(text: str) -> bool:
 
 
 _FILE_ONLY = re.compile(
-    r"HUMPYARD_(CHANNELS(__.*)?|OPENPGP|OPENPGP__(PIPELINE|KEYS)(__.*)?|IMAGE|IMAGE__(KEYS|SIGNERS)(__.*)?)",
+    r"HUMPYARD_(CHANNELS(__.*)?|OPENPGP|OPENPGP__(PIPELINE|KEYS)(__.*)?|IMAGE|IMAGE__(KEYS|SIGNERS)(__.*)?"
+    r"|NEBRASKA(__.*)?)",
     re.IGNORECASE,
 )
-"""Environment variables that would change who is trusted. The library reads them in any case of letters."""
+"""Environment variables that would change who is trusted, or where a token is sent. The library reads them in
+any case of letters."""
 
 
 def _full_fingerprint(text: str) -> str:
@@ -198,6 +201,7 @@ class Settings(BaseSettings):
     update_server: UpdateServerSettings = UpdateServerSettings()
     mirrors: dict[str, MirrorSettings] = Field(default_factory=dict)
     """How to write to each mirror, by the name that the policy gives it."""
+    nebraska: NebraskaSettings | None = None
     naming: NamingScheme = NamingScheme()
 
     @classmethod

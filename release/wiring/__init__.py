@@ -38,6 +38,7 @@ from release.signing.signer import DigestSigner, SecretsHandler
 from release.signing.trusted_keys import PayloadKey, load_payload_key
 from release.signing.verifying import AllowListVerifier, verifier_from_keys
 from release.wiring.mirrors import mirror_accesses
+from release.wiring.nebraska import open_nebraska
 
 _clock: ContextVar[Callable[[], datetime]] = ContextVar("clock", default=lambda: datetime.now(UTC))
 
@@ -215,6 +216,7 @@ def open_yard(
             ),
             policy=lambda: policy_in_force(store, ledger.state()),
             mirrors=mirror_accesses(settings.mirrors, base, base / settings.work, secrets or find),
+            nebraska=open_nebraska(settings.nebraska, secrets or find),
         )
 
 

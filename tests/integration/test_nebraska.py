@@ -234,7 +234,8 @@ def test_a_stopped_release_is_taken_back_and_offered_again(
 def test_a_withdrawn_floor_is_one_no_more(publisher: Publisher, server: NebraskaServer) -> None:
     amd64, _ = ids(server)
     publisher.publish()
-    head = replace(publisher.wishes[0], stopped={version("2.0.0"): "withdrawn"}, floors=(floor("1.0.0"),))
+    gone = frozenset({version("2.0.0")})
+    head = replace(publisher.wishes[0], withdrawn=gone, floors=(floor("1.0.0"),))
     assert publisher.publish(lambda: (head,)).done == [
         "stable/amd64-usr: remove floor 2.0.0, which is withdrawn"
     ]

@@ -38,6 +38,8 @@ class NebraskaOptions:
             Nebraska's channel. Nebraska has one for each architecture.
         point_back: whether a channel that Nebraska has at a release which was stopped is pointed back to
             the one before. That ends new updates; no machine goes down.
+        wait_for_rollout: whether a channel moves to a release only when its rollout has reached everybody.
+            Nebraska knows no shares of machines: it would offer it to all of them at once.
         max_floors: more floors than this in one channel are refused.
         timeout: seconds for one request, the answer included.
         retries: how often a request is tried again, 0 and more.
@@ -49,6 +51,7 @@ class NebraskaOptions:
     token: str | None = None
     channels: Mapping[str, Mapping[Board, str]] = field(hash=False)
     point_back: bool = True
+    wait_for_rollout: bool = True
     max_floors: int = MAX_FLOORS
     timeout: float = 30.0
     retries: int = 3

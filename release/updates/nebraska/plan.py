@@ -90,6 +90,11 @@ class ChannelPlan:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def differs(self) -> bool:
+        """Whether there is something to do, for us or for people."""
+        return bool(self.actions or self.blocked)
+
+    @property
     def at(self) -> str | None:
         """The version that Nebraska's channel is at."""
         package = self.found.channel.package
@@ -122,27 +127,33 @@ def differences(wanted: PackageContent, present: PackageContent) -> list[str]:
 
 
 def _goal(plan: ChannelPlan, *, point_back: bool) -> Version | None:
-    """Where the channel shall be. A release that was stopped is never moved to, and is left if it can be."""
-    wish, at = plan.wish, plan.at
-    why = wish.stopped.get(wish.head)
-    if why is None:
-        return wish.head
-    stopped_at = next((one for one in wish.stopped if str(one) == at), None)
-    if stopped_at is None:
-        plan.notes.append(f"{wish.head} is {why}: the channel stays at {at or 'nothing'}")
+    """Where the channel shall be; None: where it is."""
+    barrier = plan.wish.barrier()
+    if barrier is not None:
+        return _held(plan, *barrier, point_back=point_back)
+    if plan.wish.waits is not None and plan.at != str(plan.wish.head):
+        plan.notes.append(f"{plan.wish.waits}: the channel stays at {plan.at or 'nothing'}")
         return None
-    back = next((one for one in wish.earlier if one < stopped_at and one in wish.contents), None)
+    return plan.wish.head
+
+
+def _held(plan: ChannelPlan, barrier: Version, why: str, *, point_back: bool) -> Version | None:
+    """Where the channel shall be while machines are held back: below what stops them, if it is ours."""
+    wish = plan.wish
+    at = next((one for one in (wish.head, *wish.earlier) if str(one) == plan.at), None)
+    if at is None or (at < barrier and at not in wish.stopped):
+        plan.notes.append(f"{why}: the channel stays at {plan.at or 'nothing'}")
+        return None
+    lower = (one for one in wish.earlier if one < min(at, barrier) and one not in wish.stopped)
+    back = next((one for one in lower if one in wish.contents), None)
     if back is None or not point_back:
-        reason = "pointing back is switched off" if back else "no earlier release may be offered"
+        reason = "no earlier release may be offered" if back is None else "pointing back is switched off"
         plan.blocked.append(
-            f"{stopped_at} is {wish.stopped[stopped_at]}, and Nebraska still offers it; {reason}:"
+            f"{why}, and Nebraska offers {at}; {reason}:"
             " switch off updates of the groups on this channel, in Nebraska"
         )
         return None
-    plan.notes.append(
-        f"{stopped_at} is {wish.stopped[stopped_at]}: pointing back to {back} ends new updates,"
-        f" machines that have {stopped_at} keep it"
-    )
+    plan.notes.append(f"{why}: pointing back to {back} ends new updates, machines that have {at} keep it")
     return back
 
 
@@ -170,20 +181,18 @@ def _plan_package(plan: ChannelPlan, version: Version | None) -> PackageContent 
 
 
 def _plan_floors(plan: ChannelPlan, most: int) -> None:
+    """Floors for what the channel shall be at. Those that others set stay, unless they are withdrawn."""
     wish, present = plan.wish, {one.package.content.version: one for one in plan.found.floors}
-    gone = {str(version) for version, why in wish.stopped.items() if why == "withdrawn"}
-    for text in sorted(gone & present.keys(), key=lambda one: version_key(one) or ()):
-        plan.actions.append(RemoveFloor(package=present[text].package))
-    wanted = []
-    for floor in wish.floors:
-        if str(floor.version) in gone:
-            plan.blocked.append(f"floor {floor.version} is withdrawn: take it out of the policy")
-        elif plan.goal is None or floor.version <= plan.goal:
-            wanted.append(floor)
     named = {str(floor.version) for floor in wish.floors}
-    for text in sorted(present.keys() - gone - named):
-        plan.notes.append(f"floor {text!a} is in Nebraska, and not in the policy: it stays")
-    total = len((present.keys() - gone) | {str(floor.version) for floor in wanted})
+    withdrawn = {str(version) for version in wish.withdrawn}
+    others = sorted(present.keys() - named, key=lambda text: version_key(text) or ())
+    for text in others:
+        if text in withdrawn:
+            plan.actions.append(RemoveFloor(package=present[text].package))
+        else:
+            plan.notes.append(f"floor {text!a} is in Nebraska, and not in the policy: it stays")
+    wanted = [] if plan.goal is None else [one for one in wish.floors if one.version <= plan.goal]
+    total = len((present.keys() - (withdrawn - named)) | {str(one.version) for one in wanted})
     if total > most:
         plan.blocked.append(
             f"{total} floors, of which Nebraska would skip some: expected up to {most}"

@@ -133,8 +133,9 @@ def _find_channel(channels: Iterable[NebraskaChannel], wish: Wish) -> NebraskaCh
 
 def _look(client: NebraskaClient, wish: Wish, channel: NebraskaChannel) -> Found:
     """What there is for one wish. Packages are asked for by version, not listed all."""
-    wanted = dict.fromkeys((wish.head, *(floor.version for floor in wish.floors), *wish.earlier))
-    packages = {version: client.package(str(version), architecture_of(wish.board)) for version in wanted}
+    packages = {
+        version: client.package(str(version), architecture_of(wish.board)) for version in wish.contents
+    }
     return Found(
         channel=channel,
         packages={version: package for version, package in packages.items() if package is not None},

@@ -26,21 +26,36 @@ class Wish:
         board: which one.
         named: the id or the name of Nebraska's channel, as in the options.
         head: what the ledger says the channel is at.
-        stopped: of the releases that the channel is or was at, those that nobody may be offered now, and why.
-        earlier: those that it was at before, newest first, which may be offered.
-        floors: what machines must pass through, ascending.
-        contents: the packages of head, floors and earlier releases; missing where a release ships
-            nothing for the board, or is not known to the ledger.
+        waits: why the head is not for everybody yet, as Nebraska would have it; None when it is.
+        stopped: of head, floors and earlier releases, those that nobody may be offered now, and why.
+        withdrawn: all releases that nobody shall install.
+        earlier: those that the channel was at before, newest first.
+        floors: what machines must pass through, ascending. A withdrawn one lets nobody pass.
+        contents: the packages of head and floors, and of earlier releases that one could go back to;
+            missing where a release ships nothing for the board, or is not known to the ledger.
     """
 
     channel: str
     board: Board
     named: str
     head: Version
+    waits: str | None = None
     stopped: Mapping[Version, str] = field(default_factory=dict, hash=False)
+    withdrawn: frozenset[Version] = frozenset()
     earlier: tuple[Version, ...] = ()
     floors: tuple[Floor, ...] = ()
     contents: Mapping[Version, PackageContent] = field(default_factory=dict, hash=False)
+
+    def barrier(self) -> tuple[Version, str] | None:
+        """The lowest release that holds machines back, and how it does; None when the head may be offered."""
+        found = [
+            (floor.version, f"floor {floor.version} is withdrawn")
+            for floor in self.floors
+            if floor.version <= self.head and floor.version in self.withdrawn
+        ]
+        if self.head in self.stopped:
+            found.append((self.head, f"{self.head} is {self.stopped[self.head]}"))
+        return min(found, default=None)
 
     @property
     def title(self) -> str:

@@ -187,11 +187,41 @@ def test_what_was_stopped_and_goes_on_is_moved_to_again() -> None:
     assert steps(planned(wish("3.0.0", "2.0.0"), found("2.0.0", "3.0.0"))) == ["point the channel to 3.0.0"]
 
 
-def test_a_withdrawn_floor_is_removed_and_the_policy_is_asked_for() -> None:
-    wanted = wish("3.0.0", "2.0.0", stopped=stopped(v2_0_0="withdrawn"), floors=(floor("2.0.0"),))
+def test_a_withdrawn_floor_that_the_policy_does_not_name_is_removed() -> None:
+    wanted = wish("3.0.0", withdrawn=frozenset({version("2.0.0")}))
     plan = planned(wanted, found("1.0.0", "3.0.0", "2.0.0", floors=("2.0.0",)))
-    assert steps(plan) == ["remove floor 2.0.0, which is withdrawn"]
-    assert plan.blocked == ["floor 2.0.0 is withdrawn: take it out of the policy"]
+    assert steps(plan) == ["remove floor 2.0.0, which is withdrawn", "point the channel to 3.0.0"]
+    assert not plan.blocked
+
+
+def test_a_withdrawn_floor_of_the_policy_lets_nobody_pass() -> None:
+    """Neither may machines below it pass it by, nor may they be offered it."""
+    wanted = wish(
+        "3.0.0",
+        "2.0.0",
+        "1.0.0",
+        stopped=stopped(v2_0_0="withdrawn"),
+        withdrawn=frozenset({version("2.0.0")}),
+        earlier=(version("2.0.0"), version("1.0.0")),
+        floors=(floor("2.0.0"),),
+    )
+    for at in ("3.0.0", "2.0.0"):
+        has = found(at, "3.0.0", "2.0.0", "1.0.0", floors=("2.0.0",))
+        assert steps(planned(wanted, has)) == ["point the channel back to 1.0.0"]
+    plan = planned(wanted, found("1.0.0", "3.0.0", "2.0.0", floors=("2.0.0",)))
+    assert not steps(plan)
+    assert plan.notes == ["floor 2.0.0 is withdrawn: the channel stays at 1.0.0"]
+
+
+def test_what_nobody_of_ours_put_there_is_left_while_machines_are_held_back() -> None:
+    wanted = wish("3.0.0", "2.0.0", stopped=stopped(v3_0_0="paused"), earlier=(version("2.0.0"),))
+    assert not steps(planned(wanted, found("4.0.0", "3.0.0")))
+
+
+def test_a_release_that_is_not_for_everybody_yet_is_waited_for() -> None:
+    plan = planned(wish("3.0.0", waits="3.0.0 is for 10 % of machines"), found("2.0.0"))
+    assert not steps(plan)
+    assert plan.notes == ["3.0.0 is for 10 % of machines: the channel stays at 2.0.0"]
 
 
 def test_a_release_without_a_full_payload_for_the_board_is_told() -> None:
