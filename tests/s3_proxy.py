@@ -26,6 +26,7 @@ class Asked:
     path: str
     size: int
     status: int
+    storage_class: str | None = None
 
     @property
     def part(self) -> int | None:
@@ -54,6 +55,14 @@ class S3Proxy:
         """Numbers of the parts that the server took, in order."""
         with self.lock:
             return [one.part for one in self.asked if one.part is not None and one.status == 200]
+
+    def storage_classes(self) -> dict[str, str | None]:
+        """Which one was asked for, by path, when an object was begun."""
+        with self.lock:
+            begun = [
+                one for one in self.asked if one.method in {"PUT", "POST"} and "uploadId=" not in one.path
+            ]
+            return {urlsplit(one.path).path: one.storage_class for one in begun}
 
     def forget(self) -> None:
         """Begin a new page."""
@@ -109,7 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             upstream.close()
         with self.server.proxy.lock:
-            self.server.proxy.asked.append(Asked(self.command, path, len(data), answer.status))
+            wanted = self.headers.get("x-amz-storage-class")
+            self.server.proxy.asked.append(Asked(self.command, path, len(data), answer.status, wanted))
         self._answer(answer.status, answer.getheaders(), body)
 
     def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
