@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from release.errors import InputError, storage_errors
-from release.mirror.current_view import SMALL, CurrentViews
+from release.mirror.current_view import IN_VIEW, SMALL, CurrentViews
 from release.mirror.keys import check_key
 from release.mirror.plan import Plan, Wanted, make_plan
 from release.mirror.replica import CurrentView, Document, MayFollow, anything
@@ -28,7 +28,7 @@ from release.mirror.rsync_program import Rsync
 from release.mirror.rsync_views import RsyncCopies, RsyncLinks
 from release.mirror.store import ConflictError, ObjectStat
 from release.mirror.streams import check_sha256, verified_chunks
-from release.mirror.sync import Action, Reporter, SyncReport, Upload, silent
+from release.mirror.sync import Action, Reporter, SyncReport, Upload, check_source, silent
 
 BATCH = 1 << 30
 """Bytes that are copied for one transfer at most, unless a single file is larger."""
@@ -70,6 +70,7 @@ class RsyncReplica:
         for file in files:
             check_key(file.key)
             check_sha256(file.sha256)
+            check_source(file)
         plan = self._plan(files)
         there = {one.key for one in plan.keep}
         for batch in self._batches([file for file in files if file.key in there]):
@@ -88,9 +89,11 @@ class RsyncReplica:
 
     def replace(self, documents: Sequence[Document], may_follow: MayFollow = anything) -> None:
         """See ``Replica.replace``. One transfer for each document that is not there yet."""
+        unjudged = [one for one in documents if may_follow is anything and not IN_VIEW.fullmatch(one.key)]
+        equal = self._files.equal({one.key: one.data for one in unjudged})
         for document in documents:
-            check_key(document.key)
-            self._views.replace(document, may_follow)
+            if document.key not in equal:
+                self._views.replace(document, may_follow)
 
     def show_current(self, view: CurrentView, may_follow: MayFollow = anything) -> None:
         """See ``Replica.show_current`` and ``rsync_views``."""

@@ -89,12 +89,14 @@ class RsyncFiles:
             lay_out(folder, files)
             self.rsync.push(folder, "--checksum", "--delay-updates", MODES, names=list(files), create=True)
 
-    def differing(self, files: Mapping[str, bytes]) -> set[str]:
-        """Which of these small files are not there, or hold other bytes."""
+    def equal(self, files: Mapping[str, bytes]) -> set[str]:
+        """Which of these small files are there with these very bytes, by rsync's checksum."""
+        if not files:
+            return set()
         with self.scratch() as folder:
             lay_out(folder, files)
             changes = self.rsync.push(folder, "--checksum", "--dry-run", names=list(files), create=True)
-        return {one.name for one in changes if one.is_file}
+        return set(files) - {one.name for one in changes if one.is_file}
 
     def delete(self, names: Iterable[str]) -> None:
         """Remove files, and folders with all that is in them. Every name must be there."""

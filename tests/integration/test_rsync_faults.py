@@ -46,9 +46,12 @@ def replica(daemon: RsyncDaemon, tmp_path: Path) -> RsyncReplica:
 def test_a_second_time_no_byte_of_a_file_crosses_the_wire(replica: RsyncReplica, daemon: RsyncDaemon) -> None:
     replica.write_once(release_files(OLD))
     replica.show_current(view(OLD))
+    pages = [Document(key=f"pages/{number}.html", data=b"page") for number in range(3)]
+    replica.replace(pages)
     once = daemon.received()
     replica.write_once(release_files(OLD))
     replica.show_current(view(OLD))
+    replica.replace(pages)
     assert daemon.received() == once
     assert {name for name, _, _ in once} >= {f"site/{one.key}" for one in release_files(OLD)}
 
