@@ -92,7 +92,8 @@ def show(yard: Yard, report: Report, *, thorough: bool = False) -> Shown:
                 take_note(yard, mirror.name, None)
             except HumpyardError as error:
                 result.behind.append(Behind(mirror=mirror.name, what="head", error=error))
-                take_note(yard, mirror.name, error.message)
+                if not isinstance(error, LackingError):  # why it lacks something was noted then
+                    take_note(yard, mirror.name, error.message)
             report(number, len(mirrors))
     return result
 

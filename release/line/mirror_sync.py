@@ -8,7 +8,7 @@ from release.errors import RefusedError, UnavailableError
 from release.line.channel_documents import channels_job
 from release.line.head import head_job
 from release.line.mirror_jobs import bring_everything
-from release.line.mirror_show import show
+from release.line.mirror_show import LackingError, show
 from release.line.mirrors import Behind
 from release.line.steps import Job, Report, Step
 from release.line.yard import Yard
@@ -43,6 +43,8 @@ def sync_job(yard: Yard, behind: list[Behind], *, again: bool = False) -> Job:
 
 def check_all(behind: Sequence[Behind]) -> None:
     """Raises UnavailableError when mirrors are behind and trying again may help all, else RefusedError."""
+    told = {one.mirror for one in behind if not isinstance(one.error, LackingError)}
+    behind = [one for one in behind if one.mirror not in told or not isinstance(one.error, LackingError)]
     if not behind:
         return
     text = "mirrors are behind:\n" + "\n".join(f"  {one}" for one in dict.fromkeys(map(str, behind)))

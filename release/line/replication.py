@@ -27,6 +27,7 @@ from release.line.read_back import ReadBackError, read_back
 from release.line.sources import registered_release
 from release.line.steps import Report
 from release.line.yard import Yard
+from release.mirror.store import ConflictError
 
 _LOOK = 0.2
 """Seconds between looks at whether somebody is waited for in vain."""
@@ -176,7 +177,11 @@ def bring_release(mirror: Mirror, release: MirrorRelease, carrier: Carrier) -> N
         carrier.check()
         if replica is not None:
             watched = [replace(one, source=carrier.source(one.key, one.source)) for one in files]
-            replica.write_once(watched, carrier.sent)
+            try:
+                replica.write_once(watched, carrier.sent)
+            except ConflictError:  # what everybody sees of it decides whether the mirror still counts
+                read_back(public, mirror.site.url, (one.wanted for one in files), carrier.read)
+                raise
         read_back(public, mirror.site.url, (one.wanted for one in files), carrier.read)
 
 

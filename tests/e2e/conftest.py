@@ -10,6 +10,8 @@ import pytest
 from release.signing.openpgp import OpenPgpHome
 from tests.e2e.ceremony_yard import ceremony, ceremony_template  # noqa: F401 - fixtures
 from tests.e2e.refusal import Forger, Terminal
+from tests.mirror_web import running_web, web  # noqa: F401 - fixtures
+from tests.mirror_yard import mirrored, mirrored_template  # noqa: F401 - fixtures
 
 
 @pytest.fixture
