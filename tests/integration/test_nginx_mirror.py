@@ -9,7 +9,8 @@ import pytest
 import requests
 
 from release.mirror.content_types import IMMUTABLE, MUTABLE, cache_control, content_type
-from tests.nginx import served_by_nginx
+from tests.nginx import RECOMMENDED, served_by_nginx
+from tests.plain_server import served
 
 VERSION = "alpha/amd64-usr/4593.0.1"
 PAYLOAD = "update/amd64-usr/4593.0.1/flatcar_production_update.gz"
@@ -93,3 +94,27 @@ def test_a_mirror_takes_no_writes(url: str, root: Path) -> None:
     for method in ("PUT", "DELETE", "POST"):
         assert requests.request(method, f"{url}/{KEYS[0]}", data=b"x", timeout=10).status_code == 405
     assert (root / KEYS[0]).read_bytes() == before
+
+
+def test_big_files_of_current_are_redirected_to_the_version_before_a_bucket(tmp_path: Path) -> None:
+    root = tmp_path / "bucket"
+    for key in ("alpha/amd64-usr/current/version.txt", f"{VERSION}/image.bin", f"{VERSION}/version.txt"):
+        (root / key).parent.mkdir(parents=True, exist_ok=True)
+        (root / key).write_text(key)
+    (tmp_path / "current.map").write_text("alpha/amd64-usr 4593.0.1;\n")
+    example = RECOMMENDED.with_name("nginx-current-redirect.conf")
+    with served(root) as bucket:
+        http = (
+            f"upstream bucket {{ server {bucket.removeprefix('http://')}; }}"
+            f" map $of $version_of {{ include {tmp_path}/current.map; }}"
+        )
+        with served_by_nginx(root, tmp_path / "nginx", server=f"include {example};", http=http) as url:
+            big = requests.get(f"{url}/alpha/amd64-usr/current/image.bin", timeout=10)
+            small = requests.get(f"{url}/alpha/amd64-usr/current/version.txt", timeout=10)
+            unknown = requests.get(f"{url}/beta/amd64-usr/current/image.bin", timeout=10)
+            odd = requests.get(f"{url}/alpha/amd64-usr/current/%0d%0aX-Odd:1", timeout=10)
+    assert big.text == f"{VERSION}/image.bin"
+    assert big.history[0].headers["Cache-Control"] == MUTABLE
+    assert small.history == []
+    assert small.text == "alpha/amd64-usr/current/version.txt"
+    assert (unknown.status_code, odd.status_code) == (404, 404)
