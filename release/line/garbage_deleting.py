@@ -70,7 +70,10 @@ def _nobody(_one: Deleted | Spared) -> None:
 
 
 def sweep(
-    yard: Yard, tell: Callable[[Deleted | Spared], None] = _nobody, *, rehearsed: Iterable[Version] = ()
+    yard: Yard,
+    tell: Callable[[Deleted | Spared], None] = _nobody,
+    *,
+    rehearsed: Iterable[Version] | None = None,
 ) -> Swept:
     """Delete what is left of collected releases, everywhere, and tell each thing when it is done.
 
@@ -81,14 +84,13 @@ def sweep(
     Args:
         yard: the yard.
         tell: is told of each thing.
-        rehearsed: when there are some, nothing is deleted: what would be, if these were collected, too.
+        rehearsed: nothing is deleted: what would be, if these were collected, too. None deletes.
 
     Raises:
         UnavailableError: the origin does not answer.
     """
-    rehearsed, state, swept = tuple(rehearsed), yard.ledger.state(), Swept()
-    now = yard.clock()
-    state = replace(state, collected=frozen({**dict.fromkeys(rehearsed, now), **state.collected}))
+    state, swept, now = yard.ledger.state(), Swept(), yard.clock()
+    state = replace(state, collected=frozen({**dict.fromkeys(rehearsed or (), now), **state.collected}))
     if not state.collected:
         return swept
     policy = policy_in_force(yard.store, state)
@@ -103,8 +105,8 @@ def sweep(
     known = _Known(
         state=state,
         leading=leading,
-        young=now - policy.signing.head_valid_for if silent and not rehearsed else None,
-        rehearsal=bool(rehearsed),
+        young=now - policy.signing.head_valid_for if silent and rehearsed is None else None,
+        rehearsal=rehearsed is not None,
     )
     for place in places:
         if place.name in leading:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from release.errors import UnavailableError
-from release.line.garbage import record_garbage
+from release.line.garbage import plan_garbage, record_garbage
 from release.line.garbage_deleting import Deleted, Spared, Swept, sweep
 from release.line.head import head_job
 from release.line.steps import Job, Step
@@ -24,6 +24,19 @@ def garbage_job(yard: Yard, tell: Tell) -> Job:
         *head_job(yard),
         Step("delete-collected", "delete what was collected", lambda _: _delete(yard, tell)),
     )
+
+
+def rehearsal_job(yard: Yard, tell: Tell) -> Job:
+    """Find out what ``garbage_job`` would do; changes nothing. ``tell`` is told as if it were done."""
+    return (Step("plan-collection", "look for what nobody needs", lambda _: _plan(yard, tell)),)
+
+
+def _plan(yard: Yard, tell: Tell) -> str:
+    going = plan_garbage(yard).going
+    swept = sweep(yard, tell, rehearsed=[one.version for one in going])
+    size = sum(one.size for one in going)
+    files = sum(one.files for one in swept.deleted)
+    return f"would collect {len(going)} releases, {size:,} bytes, and delete {files} files"
 
 
 def _record(yard: Yard) -> str:

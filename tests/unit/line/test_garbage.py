@@ -16,7 +16,7 @@ from release.ledger.chain import EntryRefusedError
 from release.ledger.kinds import ReleaseCollected
 from release.line.garbage import StillNeededError, collection, holdings_now, plan_garbage, record_garbage
 from release.line.garbage_deleting import ORIGIN, leftovers, sweep
-from release.line.garbage_job import garbage_job
+from release.line.garbage_job import garbage_job, rehearsal_job
 from release.line.sources import CollectedError, check_kept
 from release.line.steps import run_step
 from release.line.yard import MirrorAccess
@@ -75,6 +75,18 @@ def test_the_plan_changes_nothing_and_says_what_goes_where() -> None:
     assert {(one.place, one.version) for one in swept.deleted} == {(ORIGIN, TWO), (ORIGIN, THREE)}
     assert {one.version for one in found.kept} == {Version(number, 0, 0) for number in (1, 4, 5, 6)}
     assert all(one.size > 0 and one.reasons for one in found.kept)
+
+
+def test_a_plan_that_collects_nothing_deletes_nothing_of_what_was_collected_before_either() -> None:
+    told = long_story()
+    record_garbage(told.yard)
+    before = dict(told.store.objects)
+    assert plan_garbage(told.yard).going == ()
+    swept = sweep(told.yard, rehearsed=())
+    assert {one.version for one in swept.deleted} == {TWO, THREE}
+    assert told.store.objects == before
+    assert rehearsal_job(told.yard, lambda _: None)[0].run(lambda *_: None).startswith("would collect 0")
+    assert told.store.objects == before
 
 
 def test_a_second_run_has_nothing_to_do() -> None:
