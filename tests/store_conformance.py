@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -23,6 +24,7 @@ from release.mirror.store import (
     ObjectTooLargeError,
     Store,
 )
+from tests.memory_store import MemoryStore
 
 T = TypeVar("T")
 _WRITERS = 8
@@ -168,6 +170,27 @@ class StoreConformance:
         assert store.stat("alpha/amd64-usr") is None
         with pytest.raises(MissingObjectError):
             store.open("alpha/amd64-usr")
+
+    def test_an_object_is_written_from_a_stream(self, store: Store) -> None:
+        """Which is opened anew for each attempt, and of which nothing is stored when it is wrong."""
+        data, opened = bytes(range(256)) * 9000, []
+
+        def open_stream() -> io.BytesIO:
+            opened.append(io.BytesIO(data))
+            return opened[-1]
+
+        with pytest.raises(InputError, match=f"stream given, to be stored as {KEY}: expected"):
+            store.create(KEY, open_stream, sha256=sha(b"promised"))
+        assert store.stat(KEY) is None
+        assert store.create(KEY, open_stream, sha256=sha(data)) == Created(KEY)
+        assert store.create(KEY, open_stream, sha256=sha(data)) == AlreadyThere(KEY)
+        assert store.read(KEY) == data
+        assert all(one.closed for one in opened)
+
+    def test_a_store_is_filled_from_another_one(self, store: Store) -> None:
+        other = MemoryStore({KEY: b"text"})
+        assert store.create(KEY, partial(other.open, KEY), sha256=sha(b"text")) == Created(KEY)
+        assert store.read(KEY) == b"text"
 
     def test_reading_is_bounded(self, store: Store) -> None:
         store.create(KEY, b"12345", sha256=sha(b"12345"))

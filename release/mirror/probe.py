@@ -175,14 +175,15 @@ class _StoreTrials:
         self._refuses_wrong(f"{self.scratch}wrong", b"text")
 
     def copy(self) -> None:
-        self.store.copy(f"{self.scratch}once", f"{self.scratch}copy", sha256=_sha(b"first"))
-        expect_bytes(self.store.read(f"{self.scratch}copy"), b"first")
+        self.store.copy(f"{self.scratch}read", f"{self.scratch}copy", sha256=_sha(b"text"))
+        expect_bytes(self.store.read(f"{self.scratch}copy"), b"text")
 
     def copy_once(self) -> None:
+        before = self.store.read(f"{self.scratch}once")
         with suppress(ConflictError):
-            self.store.copy(f"{self.scratch}once", f"{self.scratch}read", sha256=_sha(b"first"))
+            self.store.copy(f"{self.scratch}read", f"{self.scratch}once", sha256=_sha(b"text"))
             raise IgnoredError("it was accepted")
-        expect_bytes(self.store.read(f"{self.scratch}read"), b"text")
+        expect_bytes(self.store.read(f"{self.scratch}once"), before)
 
     def large(self) -> None:
         key, data = f"{self.scratch}large", large_bytes(b"a")
