@@ -13,7 +13,6 @@ from release.errors import InputError, RefusedError
 from release.ledger.state import Head, State
 from release.ledger.statements import StopAction
 from release.line.channel_documents import key_floors
-from release.line.policies import policy_in_force
 from release.line.sources import registered_release
 from release.line.steps import Job, Step
 from release.line.yard import Yard
@@ -54,7 +53,8 @@ def tell_nebraska(yard: Yard) -> str:
             hint="see docs/nebraska.md, and: humpyard nebraska plan",
         )
     notes = [f"{plan.wish.title}: {note}" for plan in result.plans for note in plan.notes]
-    return "; ".join(result.done or notes or [f"all {len(result.plans)} channels are as the ledger says"])
+    told = [*result.done, *notes] or [f"all {len(result.plans)} channels are as the ledger says"]
+    return "; ".join(told)
 
 
 def plan_nebraska(yard: Yard) -> tuple[ChannelPlan, ...]:
@@ -96,7 +96,7 @@ class _Telling:
     def __init__(self, yard: Yard, options: NebraskaOptions, state: State) -> None:
         self._options = options
         self._state = state
-        self._policy = policy_in_force(yard.store, state)
+        self._policy = yard.policy()
         self._key_floors = key_floors(yard, state)
         self._now = yard.clock()
         stops = state.standing_stops()

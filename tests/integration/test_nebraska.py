@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -240,6 +241,13 @@ def test_a_withdrawn_floor_is_one_no_more(publisher: Publisher, server: Nebraska
         "stable/amd64-usr: remove floor 2.0.0, which is withdrawn"
     ]
     assert server.state.floor_versions(amd64) == ["1.0.0"]
+
+
+def test_several_publishers_at_once_end_as_one(publisher: Publisher, server: NebraskaServer) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        results = [one.result() for one in [pool.submit(publisher.publish) for _ in range(4)]]
+    assert not any(one.blocked for one in results)
+    assert is_published(server)
 
 
 def test_the_older_of_two_ledgers_does_not_have_the_last_word(
