@@ -75,6 +75,30 @@ class Code(StrEnum):
     POINTER_STALE = "pointer-stale"
     POINTER_LAGGING = "pointer-lagging"
     POINTER_UNKNOWN = "pointer-unknown"
+    MIRROR_UNREACHABLE = "mirror-unreachable"
+    MIRROR_SLOW = "mirror-slow"
+    HEAD_STALE = "head-stale"
+    CHANNEL_MISSING = "channel-missing"
+    CHANNEL_FORGED = "channel-forged"
+    CHANNEL_EXPIRED = "channel-expired"
+    CHANNEL_STALE = "channel-stale"
+    CHANNEL_DIFFERS = "channel-differs"
+    CHANNEL_LAGGING = "channel-lagging"
+    OBJECT_MISSING = "object-missing"
+    OBJECT_SHORT = "object-short"
+    OBJECT_LONG = "object-long"
+    OBJECT_WRONG = "object-wrong"
+    OBJECT_UNREADABLE = "object-unreadable"
+    OBJECT_EXTRA = "object-extra"
+    SIGNATURE_WRONG = "signature-wrong"
+    RELEASE_LACKING = "release-lacking"
+    TYPE_WRONG = "type-wrong"
+    CACHE_WRONG = "cache-wrong"
+    RANGE_IGNORED = "range-ignored"
+    TLS_UNTRUSTED = "tls-untrusted"
+    TLS_EXPIRED = "tls-expired"
+    TLS_EXPIRING = "tls-expiring"
+    TLS_NONE = "tls-none"
     MIRROR_UNKNOWN = "mirror-unknown"
     HALT_WITHOUT_RULES = "halt-without-rules"
     COLLECTED_TOO_EARLY = "collected-too-early"
@@ -96,6 +120,14 @@ _WARNINGS = frozenset(
         Code.PROPOSAL_MISSING,
         Code.HEAD_BEHIND,
         Code.POINTER_LAGGING,
+        Code.CHANNEL_LAGGING,
+        Code.OBJECT_EXTRA,
+        Code.RELEASE_LACKING,
+        Code.TYPE_WRONG,
+        Code.CACHE_WRONG,
+        Code.RANGE_IGNORED,
+        Code.TLS_EXPIRING,
+        Code.TLS_NONE,
         Code.MIRROR_UNKNOWN,
         Code.HALT_WITHOUT_RULES,
         Code.KEY_EXPIRING,

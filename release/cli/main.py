@@ -24,6 +24,7 @@ from release.cli import (
     ledger,
     mirror,
     mirrors,
+    mirrors_audit,
     nebraska,
     pages,
     payload,
@@ -66,6 +67,7 @@ app.add_typer(garbage.app, name="garbage")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(head.app, name="head")
 app.add_typer(mirrors.app, name="mirrors")
+mirrors.app.command("audit")(mirrors_audit.audit)
 app.command("log")(ledger.log)
 app.command("status")(status.status)
 app.command("verify")(mirror.verify)

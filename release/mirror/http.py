@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
@@ -60,10 +61,12 @@ class HttpReader:
         max_size: int = DEFAULT_MAX_SIZE,
         pace: Pace = _PACE,
         clock: Callable[[], float] = time.monotonic,
+        authorities: Path | None = None,
     ) -> None:
         """``base_url`` is ``http:`` or ``https:``; ``max_size`` is in bytes. Contacts nobody.
 
-        ``clock`` gives seconds, for ``pace``.
+        ``clock`` gives seconds, for ``pace``. ``authorities`` is a file of certificates (PEM) that may
+        vouch for the server; None for those that this machine knows.
         """
         if not _is_web_address(base_url):
             raise InputError(f"mirror URL {base_url!r}: expected http(s)://HOST/PATH")
@@ -74,6 +77,7 @@ class HttpReader:
             )
         self._base = base_url.rstrip("/") + "/"
         self._max_size = max_size
+        self._verify = None if authorities is None else str(authorities)
         self._patience = Patience(pace, clock)
         self._session = requests.Session()
         again = Retry(
@@ -120,6 +124,34 @@ class HttpReader:
                 raise InputError(f"{self._base}{key}: expected a Content-Length, found {length[:40]!r}")
             return ObjectStat(size=int(length), etag=response.headers.get("ETag", ""))
 
+    def headers(self, key: str) -> Mapping[str, str] | None:
+        """What a HEAD of the object answers, names in any case; None when there is none."""
+        try:
+            response = self._request("HEAD", key, self._exchange(key))
+        except MissingObjectError:
+            return None
+        with response:
+            return response.headers
+
+    def piece(self, key: str, first: int, last: int) -> bytes | None:
+        """Bytes ``first`` to ``last``, both included, by a range; None where the server gives no part.
+
+        The range that was given is checked: RFC 9110 section 14.4. Raises InputError for any other.
+        """
+        exchange = self._exchange(key)
+        with self._request("GET", key, exchange, part=f"bytes={first}-{last}") as response:
+            if response.status_code != requests.codes.partial_content:
+                return None
+            given = response.headers.get("Content-Range", "")
+            if not given.startswith(f"bytes {first}-{last}/"):
+                raise InputError(
+                    f"{self._base}{key}: asked for bytes {first}-{last}, was given {given[:60]!r}"
+                )
+            exchange.expect(last - first + 2)
+            with self._errors(key):
+                data: bytes = response.raw.read(last - first + 2, decode_content=False)
+            return data
+
     def list(self, prefix: str) -> Iterator[str]:
         """Raises InputError: HTTP has no listing."""
         check_prefix(prefix)
@@ -136,7 +168,9 @@ class HttpReader:
     def _exchange(self, key: str) -> Exchange:
         return Exchange(where=self._base + key, patience=self._patience)
 
-    def _request(self, method: str, key: str, exchange: Exchange) -> requests.Response:
+    def _request(
+        self, method: str, key: str, exchange: Exchange, part: str | None = None
+    ) -> requests.Response:
         url = self._base + check_key(key)
         with self._errors(key), paced_by(exchange):
             response = self._session.request(
@@ -144,10 +178,11 @@ class HttpReader:
                 url,
                 stream=True,
                 allow_redirects=True,
-                headers={"Accept-Encoding": "identity"},
+                headers={"Accept-Encoding": "identity"} | ({} if part is None else {"Range": part}),
+                verify=self._verify,
                 timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
             )
-        if response.status_code != requests.codes.ok:
+        if response.status_code not in {requests.codes.ok, part and requests.codes.partial_content}:
             response.close()
             raise _refusal(url, response.status_code, response.reason)
         return response
