@@ -20,6 +20,7 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
     ".png": "image/png",
+    ".sha256": "text/plain; charset=utf-8",
     ".sig": "application/pgp-signature",
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",

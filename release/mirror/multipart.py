@@ -62,17 +62,21 @@ class MultipartUpload:
 
         An unfinished upload of the same content is gone on with: parts that are proven to be there are not
         sent again. Nothing is visible before the last request. When the content turns out to be wrong, the
-        name to be taken, or parts to be other than they should be, the upload is aborted; after all other
-        errors, and a kill, it stays, to be gone on with.
+        name to be taken, or the server at the end to hold other parts, the upload is aborted; after all
+        other errors, and a kill, it stays, to be gone on with.
         """
         before = self._find()
         upload = self._begin() if before is None else before.upload
         there = {} if before is None else {part.number: part for part in before.parts}
         try:
             parts = self._send_all(upload, pieces, there)
+        except WrongSourceError:
+            self._give_up(upload)
+            raise
+        try:
             self.look()
             self._complete(upload, parts)
-        except (WrongSourceError, ConditionFailedError, BytesRefusedError):
+        except (ConditionFailedError, BytesRefusedError):
             self._give_up(upload)
             raise
 
@@ -80,9 +84,7 @@ class MultipartUpload:
         """An upload to go on with, the one with the most parts. Ends those that are nobody's any more."""
         stale = datetime.now(UTC) - _STALE
         best: Unfinished | None = None
-        for one in islice(unfinished(self.bucket, self.name), _LOOKED_AT):
-            if one.name != self.name:
-                continue
+        for one in islice(unfinished(self.bucket, self.name, exact=True), _LOOKED_AT):
             if one.has_parts_of(self.length):
                 best = one if best is None or len(one.parts) > len(best.parts) else best
             elif one.last_active < stale:

@@ -83,8 +83,11 @@ class Unfinished:
         return length in sizes and all(size == length for size in sizes[:-1]) and sizes[-1] <= length
 
 
-def unfinished(bucket: Bucket, prefix: str) -> Iterator[Unfinished]:
-    """All uploads of names that begin with ``prefix``. None where the server cannot list them."""
+def unfinished(bucket: Bucket, prefix: str, *, exact: bool = False) -> Iterator[Unfinished]:
+    """All uploads of names that begin with ``prefix``, or, ``exact``, are it.
+
+    None where the server cannot list them.
+    """
     try:
         with bucket.errors(prefix):
             pages = list(
@@ -97,6 +100,8 @@ def unfinished(bucket: Bucket, prefix: str) -> Iterator[Unfinished]:
     for page in pages:
         for found in page.get("Uploads", ()):
             name, upload = found["Key"], found["UploadId"]
+            if exact and name != prefix:
+                continue
             with suppress(NoSuchUploadError, MissingObjectError):  # it ended meanwhile
                 parts = stored_parts(bucket, name, upload)
                 yield Unfinished(name=name, upload=upload, begun=found["Initiated"], parts=parts)

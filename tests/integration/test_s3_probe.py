@@ -1,4 +1,4 @@
-"""What real S3 servers of three makers are found to do, and what they may be used for."""
+"""What real S3 servers are found to do, and what they may be used for."""
 
 from __future__ import annotations
 
@@ -20,18 +20,13 @@ from release.mirror.abilities import (
 from release.mirror.probe import probe
 from release.mirror.s3 import S3Store
 from release.mirror.s3_options import S3Options
-from release.mirror.store import ConflictError, Created
-from tests.ceph import BUCKET as CEPH_BUCKET
-from tests.ceph import Ceph, ceph
 from tests.rclone import BUCKET as RCLONE_BUCKET
 from tests.rclone import rclone_s3
 from tests.s3_home import s3_credentials
 from tests.s3_proxy import s3_proxy
-from tests.s3_uploader import pattern
 from tests.seaweedfs import SeaweedFS, seaweedfs
-from tests.store_conformance import sha
 
-__all__ = ["ceph", "s3_credentials", "seaweedfs"]  # fixtures, found by their names in this module
+__all__ = ["s3_credentials", "seaweedfs"]  # fixtures, found by their names in this module
 
 pytestmark = pytest.mark.usefixtures("s3_credentials")
 
@@ -79,47 +74,10 @@ def test_rclone_ignores_conditions_and_is_refused_as_the_origin(rclone: str) -> 
     assert list(store.list("")) == []
 
 
-def test_ceph_ignores_checksums_and_conditions_on_large_objects(ceph: Ceph) -> None:
-    """It may be the origin, and a mirror with a single writer; bytes are read back in any case."""
-    store = store_at(ceph.endpoint_url, CEPH_BUCKET)
-    found = probe(store, "s3://ceph")
-    assert ignored(found) == {
-        Ability.CHECKSUM,
-        Ability.COPY_ONCE,
-        Ability.LARGE_ONCE,
-        Ability.LARGE_CHECKSUM,
-    }
-    check_abilities(found, ORIGIN_NEEDS, "the origin")
-    check_abilities(found, REPLICA_NEEDS, "a mirror")
-    with pytest.raises(RefusedError, match=r"silently ignored\. Tried: CompleteMultipartUpload"):
-        check_abilities(found, STRICT_REPLICA_NEEDS, "a mirror that several write to")
-    assert_clean(ceph, CEPH_BUCKET, store)
-
-
-def assert_clean(server: SeaweedFS | Ceph, bucket: str, store: S3Store) -> None:
+def assert_clean(server: SeaweedFS, bucket: str, store: S3Store) -> None:
     assert list(store.list("")) == []
     uploads = server.client().list_multipart_uploads(Bucket=bucket, Prefix=store._prefix)
     assert uploads.get("Uploads", []) == []
-
-
-def test_on_ceph_a_large_object_is_written_once_gone_on_with_and_copied(ceph: Ceph) -> None:
-    """The look before the last request does what the ignored condition does not."""
-    with s3_proxy(ceph.endpoint_url) as proxy:
-        store = store_at(proxy.url, CEPH_BUCKET)
-        data = pattern(24 << 20).read()
-        proxy.deny = lambda _method, path: "partNumber=" in path and len(proxy.parts()) >= 2
-        with pytest.raises(InputError, match="ExpiredToken"):
-            store.create("large", data, sha256=sha(data))
-        before = proxy.parts()
-        proxy.let_all_pass()
-        proxy.deny = lambda _method, _path: False
-        proxy.forget()
-        assert store.create("large", data, sha256=sha(data)) == Created("large")
-        assert set(proxy.parts()) & set(before) == set()
-        with pytest.raises(ConflictError):
-            store.create("large", data[:-1], sha256=sha(data[:-1]))
-        assert store.copy("large", "copy", sha256=sha(data)) == Created("copy")
-        assert store.read("copy", 25 << 20) == data
 
 
 def test_a_probe_cut_off_in_the_middle_leaves_nothing(seaweedfs: SeaweedFS, bucket: str) -> None:
