@@ -42,20 +42,23 @@ class Publisher:
 
     server: NebraskaServer
     wishes: Sequence[Wish] = ()
-    token: str = TOKEN
+    token: str | None = TOKEN
     options: NebraskaOptions = OPTIONS
     slept: list[float] = field(default_factory=list)
 
     def nebraska(self, cut: int = 1 << 30, *, after: bool = False) -> Nebraska:
         transport = CuttingTransport(
             self.server.url,
-            token=lambda: self.token,
+            token=None if self.token is None else self._token,
             timeout=self.options.timeout,
             retries=self.options.retries,
             sleep=self.slept.append,
         )
         transport.cut, transport.after = cut, after
         return Nebraska(self.options, NebraskaClient(transport, self.options.app))
+
+    def _token(self) -> str:
+        return self.token or ""
 
     def publish(self, wishes: Callable[[], Sequence[Wish]] | None = None) -> Published:
         return publish(self.nebraska(), wishes or (lambda: self.wishes))

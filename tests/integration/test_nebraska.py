@@ -85,10 +85,11 @@ def test_what_machines_are_told_is_what_the_release_records(
 
 def test_publishing_again_writes_nothing(publisher: Publisher, server: NebraskaServer) -> None:
     publisher.publish()
-    before = len(server.writes)
+    server.requests.clear()
     result = publisher.publish()
     assert (result.done, result.blocked) == ([], [])
-    assert len(server.writes) == before
+    assert not server.writes
+    assert len(server.requests) == 9  # channels once; three packages and the floors of each channel
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -143,6 +144,18 @@ def test_a_token_that_nobody_knows_is_refused(publisher: Publisher, server: Nebr
     assert "an-old-token" not in f"{caught.value}{caught.value.hint}"
     assert server.authorizations == {"Bearer an-old-token"}
     assert not server.writes
+
+
+def test_where_no_token_is_asked_for_none_is_sent(
+    publisher: Publisher, server: NebraskaServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Not even what is in ``~/.netrc`` for that host."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    publisher.token, server.open = None, True
+    assert not publisher.publish().blocked
+    assert is_published(server)
+    assert server.authorizations == {""}
 
 
 def test_a_token_that_may_only_read_plans_and_writes_nothing(
