@@ -1,4 +1,4 @@
-"""Letting mirrors show what the ledger says: its entries, the head, channels, pages; in this order.
+"""Letting mirrors show what the ledger says: its entries, the head, channels; in this order.
 
 A mirror that lacks what a channel is at keeps what it showed before, all of it: it is old, and says so in
 its head, but nothing it says leads nowhere. Nothing goes back: a mirror that shows more than the store did
@@ -7,20 +7,29 @@ when this began is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
+from release.catalog.channel_info import (
+    CHANNEL_INFO,
+    StreamSupport,
+    alias_folder,
+    channel_info,
+    lts_info,
+    lts_info_key,
+)
 from release.catalog.naming import (
     EVIDENCE_PREFIX,
     HEAD_FILE,
-    PAGES_PREFIX,
     POINTER_FILE,
     POLICY_PREFIX,
+    current_prefix,
     ledger_key,
 )
-from release.digests import Digest, hash_stream
+from release.digests import hash_stream
 from release.errors import HumpyardError
 from release.ledger.state import base_of
 from release.line.mirror_files import mirror_release
@@ -33,14 +42,13 @@ from release.line.yard import Yard
 from release.mirror.plan import Wanted
 from release.mirror.replica import CURRENT, CurrentView, Document, Replica
 from release.mirror.store import MissingObjectError, ObjectTooLargeError
+from release.mirror.store_replica import StoreReplica
 from release.mirror.sync import Upload
+from release.promotion.delivery import MirrorSite
 from release.trust.channel_document import CHANNEL_FILE, CHANNEL_LIMIT
-from release.trust.head import HEAD_LIMIT
+from release.trust.head import HEAD_LIMIT, ChannelStatus
 
-_PAGE_LIMIT = 64 << 20
-_BATCH = 8 << 20
-"""Bytes of pages that are held, and written, at once."""
-_HOME = f"{PAGES_PREFIX}index.html"
+PLAIN = "text/plain; charset=utf-8"
 
 
 class LackingError(HumpyardError):
@@ -80,18 +88,28 @@ def show(yard: Yard, report: Report, *, thorough: bool = False) -> Shown:
     Raises:
         HumpyardError: the store cannot be read, or keeps moving.
     """
-    mirrors, saying, result = mirrors_of(yard, yard.policy()), saying_of(yard), Shown()
+    mirrors, saying = mirrors_of(yard, yard.policy()), saying_of(yard)
     if saying is None or not mirrors:
-        return result
+        return Shown()
     judge = Judge(yard, saying.chain)
+    return each_mirror(
+        yard, mirrors, "head", lambda one: _Showing(yard, one, saying, judge, thorough).run(), report
+    )
+
+
+def each_mirror(
+    yard: Yard, mirrors: Sequence[Mirror], what: str, work: Callable[[Mirror], str], report: Report
+) -> Shown:
+    """Do something for each mirror, side by side; one that fails stops no other. ``work`` gives a line."""
+    result = Shown()
     with ThreadPoolExecutor(len(mirrors)) as pool:
-        showing = [pool.submit(_Showing(yard, one, saying, judge, thorough).run) for one in mirrors]
-        for number, (mirror, future) in enumerate(zip(mirrors, showing, strict=True), start=1):
+        working = [pool.submit(work, one) for one in mirrors]
+        for number, (mirror, future) in enumerate(zip(mirrors, working, strict=True), start=1):
             try:
                 result.lines.append(f"{mirror.name} {future.result()}")
                 take_note(yard, mirror.name, None)
             except HumpyardError as error:
-                result.behind.append(Behind(mirror=mirror.name, what="head", error=error))
+                result.behind.append(Behind(mirror=mirror.name, what=what, error=error))
                 if not isinstance(error, LackingError):  # why it lacks something was noted then
                     take_note(yard, mirror.name, error.message)
             report(number, len(mirrors))
@@ -111,11 +129,10 @@ class _Showing:
     def run(self) -> str:
         """Returns what is so now. Raises HumpyardError when it is not as it should be."""
         access, saying = self.mirror.reach(), self.saying
-        lacks = lacking(saying.chain.state, self.mirror.site, self._needed())
-        if lacks:
-            raise LackingError(f"keeps what it showed before: lacks {', '.join(map(str, lacks))}")
+        check_lacking(saying, self.mirror.site)
         at = f"shows entry {saying.head.ledger.sequence}"
         if access.replica is None:
+            self._show_store()
             return f"is the store, {at}"
         replica = access.replica()
         before = self._head_there(replica)
@@ -128,14 +145,16 @@ class _Showing:
             replica.replace([Document(key=HEAD_FILE, data=saying.data)], self.judge.may_follow)
         for view in self._views():
             self._show(replica, *view)
-        self._pages(replica)
+        replica.replace(info_documents(saying, self.mirror.site, self.yard.clock()))
         return at
 
-    def _needed(self) -> Sequence[Place]:
-        """What the head that is to be shown leads to."""
-        said = self.saying.head.channels
-        wanted = heads(self.saying.chain.state, self.mirror.site)
-        return [one for one in wanted if one.channel in said and said[one.channel].version == one.version]
+    def _show_store(self) -> None:
+        """What the store does not need, and who is led to it as to a mirror does."""
+        documents = list(info_documents(self.saying, self.mirror.site, self.yard.clock()))
+        for said, channel, folder in self._views():
+            if folder != CURRENT:
+                documents += self._documents(said, f"{channel}/{said.board}/{folder}/")
+        StoreReplica.copied(self.yard.store).replace(documents)
 
     def _head_there(self, replica: Replica) -> bytes | None:
         try:
@@ -171,14 +190,14 @@ class _Showing:
             yield one, one.channel, CURRENT
             base = base_of(one.channel, streams)
             if base is not None:
-                yield one, base, f"{CURRENT}-{one.channel.removeprefix(f'{base}-')}"
+                yield one, base, alias_folder(base, one.channel)
 
     def _show(self, replica: Replica, said: ChannelSaying, channel: str, folder: str) -> None:
         prefix = f"{channel}/{said.board}/{folder}/"
         documents = self._documents(said, prefix)
         if not self.thorough and all(_is_there(replica, one) for one in documents):
             return  # the last of them leads to all others and was written last
-        if said.version is None or said.pointer is None:
+        if said.version is None:
             replica.replace(documents, self.judge.may_follow)
             return
         view = CurrentView(
@@ -192,7 +211,10 @@ class _Showing:
         replica.show_current(view, self.judge.may_follow)
 
     def _documents(self, said: ChannelSaying, prefix: str) -> tuple[Document, ...]:
-        found = ((CHANNEL_FILE, said.document), (POINTER_FILE, said.pointer))
+        """An alias has the pointer alone: a channel document is of its own channel only."""
+        found = [(POINTER_FILE, said.pointer)]
+        if prefix == current_prefix(said.channel, said.board):
+            found.insert(0, (CHANNEL_FILE, said.document))
         return tuple(Document(key=prefix + name, data=data) for name, data in found if data is not None)
 
     def _files(self, said: ChannelSaying) -> tuple[Wanted, ...]:
@@ -204,27 +226,42 @@ class _Showing:
         own = f"{said.channel}/{said.board}/{said.version}/"
         return tuple(one.wanted for one in release.files if one.key.startswith(own))
 
-    def _pages(self, replica: Replica) -> None:
-        """The home page last: whoever sees it finds what it leads to."""
-        batch: list[Document] = []
-        for key in sorted(self.saying.pages, key=lambda key: (key == _HOME, key)):
-            try:
-                batch.append(Document(key=key, data=self.yard.store.read(key, _PAGE_LIMIT)))
-            except MissingObjectError:
-                continue  # rendered anew meanwhile, without it
-            if sum(len(one.data) for one in batch) >= _BATCH:
-                _replace(replica, batch)
-                batch = []
-        _replace(replica, batch)
+
+def check_lacking(saying: Saying, site: MirrorSite) -> None:
+    """Raises LackingError when a mirror does not have all that the head, once it is there, leads to."""
+    said, state = saying.head.channels, saying.chain.state
+    wanted = [
+        one for one in heads(state, site) if one.channel in said and said[one.channel].version == one.version
+    ]
+    lacks = lacking(state, site, wanted)
+    if lacks:
+        raise LackingError(f"keeps what it showed before: lacks {', '.join(map(str, lacks))}")
 
 
-def _replace(replica: Replica, documents: Sequence[Document]) -> None:
-    """Write those that are not known to be there: a look costs less than a write."""
-    wanted = [Wanted(key=one.key, size=len(one.data), sha256=Digest.sha256(one.data)) for one in documents]
-    there = replica.present(wanted)
-    claims = {key: None if found is None else found.sha256 for key, found in there.items()}
-    missing = zip(documents, wanted, strict=True)
-    replica.replace([document for document, one in missing if claims[one.key] != one.sha256])
+def info_documents(saying: Saying, site: MirrorSite, now: datetime) -> tuple[Document, ...]:
+    """``channel-info.txt`` and ``lts-info``, of the channels that a mirror serves."""
+    shown = {
+        name: one
+        for name, one in saying.head.channels.items()
+        if site.serves(name) and one.status is not ChannelStatus.WITHDRAWN
+    }
+    documents = [
+        Document(
+            key=CHANNEL_INFO,
+            data=channel_info({name: one.version for name, one in shown.items()}),
+        )
+    ]
+    for base in saying.chain.state.streams:
+        streams = [
+            StreamSupport(channel=name, version=one.version, ends=one.end_of_life)
+            for name, one in shown.items()
+            if base_of(name, (base,)) is not None and one.end_of_life is not None
+        ]
+        if streams:
+            documents.append(
+                Document(key=lts_info_key(base), data=lts_info(base, streams, now), content_type=PLAIN)
+            )
+    return tuple(documents)
 
 
 def _is_there(replica: Replica, document: Document) -> bool:

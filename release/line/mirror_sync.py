@@ -8,6 +8,7 @@ from release.errors import RefusedError, UnavailableError
 from release.line.channel_documents import channels_job
 from release.line.head import head_job
 from release.line.mirror_jobs import bring_everything
+from release.line.mirror_pages import bring_pages
 from release.line.mirror_show import LackingError, show
 from release.line.mirrors import Behind
 from release.line.steps import Job, Report, Step
@@ -33,11 +34,17 @@ def sync_job(yard: Yard, behind: list[Behind], *, again: bool = False) -> Job:
         behind.extend(found.behind)
         return found.line()
 
+    def bring_all_pages(report: Report) -> str:
+        found = bring_pages(yard, report)
+        behind.extend(found.behind)
+        return found.line()
+
     return (
         Step("bring-all", "bring the mirrors what they are to have, read it back", bring),
         *head_job(yard),
         *channels_job(yard),
         Step("show-mirrors", "let the mirrors show what the ledger says", show_all),
+        Step("mirror-pages", "bring the pages to the mirrors", bring_all_pages),
     )
 
 

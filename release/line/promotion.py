@@ -24,9 +24,11 @@ from release.line.evidence import evidence_for
 from release.line.head import head_job, sign_head
 from release.line.mirror_files import SIGNATURE_LIMIT
 from release.line.mirror_jobs import heads_job, promoted_job
+from release.line.mirror_pages import mirror_pages_job
 from release.line.mirror_show import show_job
 from release.line.mirror_wishes import Place
 from release.line.mirrors import Behind
+from release.line.nebraska import nebraska_job
 from release.line.pages import pages_job
 from release.line.requests import ask_gate, carry_out_request, open_requests, request_status
 from release.line.sources import registered_release
@@ -70,16 +72,18 @@ def _promotion_job(yard: Yard, request: Digest, asked: PromotionSubject) -> Job:
 def closing_job(yard: Yard) -> Job:
     """The steps that bring pointers, mirrors, head and pages to what the ledger says. Runs alone, too.
 
-    Mirrors are brought what they lack before the head is signed, since that is recorded in the ledger, and
-    show what it says in the end.
+    Mirrors are brought what they lack before the head is signed, since that is recorded in the ledger.
+    Update servers are told, and pages rendered, when the mirrors show the rest.
     """
     return (
         *pointer_job(yard),
         *heads_job(yard),
         *head_job(yard),
         *channels_job(yard),
-        *pages_job(yard),
         *show_job(yard),
+        *nebraska_job(yard),
+        *pages_job(yard),
+        *mirror_pages_job(yard),
     )
 
 

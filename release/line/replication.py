@@ -28,6 +28,8 @@ from release.line.sources import registered_release
 from release.line.steps import Report
 from release.line.yard import Yard
 from release.mirror.store import ConflictError
+from release.mirror.store_replica import StoreReplica
+from release.pages.listing import release_listings
 
 _LOOK = 0.2
 """Seconds between looks at whether somebody is waited for in vain."""
@@ -154,6 +156,7 @@ def _run(yard: Yard, state: State, errand: Errand, carrier: Carrier, tell: Calla
             check_replica(errand.mirror)
             brought = mirror_release(yard.store, state, place, yard.naming)
             bring_release(errand.mirror, brought, carrier)
+            _list(yard, state, errand.mirror, place)
         except HumpyardError as error:
             tell(_Found(mirror=errand.mirror, place=place, brought=brought, error=error))
             if isinstance(error, UnavailableError):
@@ -183,6 +186,16 @@ def bring_release(mirror: Mirror, release: MirrorRelease, carrier: Carrier) -> N
                 read_back(public, mirror.site.url, (one.wanted for one in files), carrier.read)
                 raise
         read_back(public, mirror.site.url, (one.wanted for one in files), carrier.read)
+
+
+def _list(yard: Yard, state: State, mirror: Mirror, place: Place) -> None:
+    """Put listings into the folders of a release. They are rendered, so they are not read back."""
+    release, _ = registered_release(yard.store, state, place.version)
+    templates = yard.pages.templates
+    documents = release_listings(release, yard.naming, channels=(place.channel,), templates=templates)
+    access = mirror.reach()
+    replica = StoreReplica.copied(yard.store) if access.replica is None else access.replica()
+    replica.replace(documents)
 
 
 def _record_all(yard: Yard, found: SimpleQueue[_Found], result: Brought) -> bool:

@@ -23,18 +23,24 @@ def status(yard: MirrorYard, capsys: pytest.CaptureFixture[str]) -> tuple[int, d
 
 
 def test_new_mirrors_get_what_channels_are_at_and_show_what_the_store_says(mirrored: MirrorYard) -> None:
-    """What the store has of the channels is on each, byte for byte, and nothing else is."""
+    """What the store has of the channels is on each, byte for byte, and so are listings."""
     assert mirrored.promote() == 0
     store = tree(mirrored.small.mirror)
     for name in NAMES:
         there = shown(mirrored.root(name))
-        version = {key: key.replace("/current/", f"/{OLD}/") for key in there}
-        wrong = {
-            key for key, digest in there.items() if digest not in {store.get(key), store.get(version[key])}
+        beside = {key for key in there if "/index." in key and not key.startswith("pages/")}
+        assert beside == {
+            f"{folder}/amd64-usr/{OLD}/index.{kind}"
+            for folder in ("alpha", "beta", "update")
+            for kind in ("html", "json")
         }
-        assert not wrong
-        missing = {key for key in store if key not in there and "/current/" not in key}
-        assert not {key for key in missing if str(NEW) not in key}
+        info = (mirrored.root(name) / "channel-info.txt").read_text()
+        assert info == f"ALPHA_CURRENT={OLD}\nBETA_CURRENT={OLD}\n"
+        expected = {key: (key, key.replace("/current/", f"/{OLD}/")) for key in there}
+        wrong = {key for key in there if there[key] not in {store.get(one) for one in expected[key]}}
+        assert wrong == beside | {"channel-info.txt"}
+        missing = {key for key in store if key not in there and str(NEW) not in key}
+        assert missing == set()
         assert mirrored.at(name) == mirrored.at(name, "beta") == str(OLD)
         assert mirrored.head(name) == mirrored.head("origin")
         assert mirrored.verify(name) == mirrored.verify(name, "beta") == 0
