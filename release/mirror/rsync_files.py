@@ -70,12 +70,15 @@ class RsyncFiles:
             one.name for one in changes if one.is_file and one.name.startswith(prefix) and is_key(one.name)
         )
 
-    def entries(self, folder: str, pattern: str) -> list[Change]:
-        """What is directly in ``folder`` under names that match rsync's ``pattern``; links show targets."""
+    def entries(self, folder: str, pattern: str, *, follow: bool = False) -> list[Change]:
+        """What is directly in ``folder`` under names that match rsync's ``pattern``.
+
+        Links show their targets, or, with ``follow``, what they lead to.
+        """
         with self.scratch() as empty:
             changes = self.rsync.pull(
                 empty,
-                "--links",
+                "--copy-links" if follow else "--links",
                 "--dry-run",
                 *_down_to(folder),
                 f"--include=/{folder}/{pattern}",

@@ -125,6 +125,10 @@ class Rsync:
         return environment
 
 
+class DeadLinkError(InputError):
+    """A symbolic link over there that was to be followed leads nowhere."""
+
+
 class _NoRootError(InputError):
     """The far root does not exist."""
 
@@ -139,30 +143,41 @@ def _changes(stdout: bytes) -> list[Change]:
     return found
 
 
-_REACH = {10, 12, 13, 14, 20, 30, 35}
-"""Socket, protocol stream, diagnostics, IPC, a signal, both time limits."""
+_ROOM = "free some space there, then run the same command again"
+_WHO = "check the user, the password or key, and what the far side knows of it"
+_ALLOW = "its configuration (rsyncd.conf) must let us write and delete"
+_OWNER = "who we are there must be allowed to read and write the mirror"
+_SAID: tuple[tuple[str, frozenset[int], type[HumpyardError], str | None], ...] = (
+    ("symlink has no referent", frozenset({23}), DeadLinkError, None),
+    ("No space left on device", frozenset(), StorageFullError, _ROOM),
+    ("Disk quota exceeded", frozenset(), StorageFullError, _ROOM),
+    ("auth failed", frozenset(), InputError, _WHO),
+    ("Permission denied (publickey", frozenset(), InputError, _WHO),
+    ("Host key verification failed", frozenset(), InputError, _WHO),
+    ("max connections", frozenset(), UnavailableError, None),
+    ("read only", frozenset(), InputError, _ALLOW),
+    ("refuse", frozenset({1, 4}), InputError, _ALLOW),
+    ("Permission denied", frozenset({11, 23}), InputError, _OWNER),
+    ("Read-only file system", frozenset({11, 23}), InputError, _OWNER),
+    ("command not found", frozenset({12, 127}), InputError, "rsync must be installed on the far side"),
+)
+"""What is said, with which exit codes (none: with any), what that is to us, and what to do. First match."""
+
+_WRONG = frozenset({1, 2, 3, 4, 5, 6})
+"""Syntax, protocol version, selection of files, unsupported action, start of the protocol, its log."""
+_AWAY = frozenset({10, 11, 12, 13, 14, 20, 23, 24, 25, 30, 35, 255})
+"""Sockets, files, the stream, diagnostics, IPC, a signal, parts left over, both time limits, ssh."""
 
 
-def _translate(where: str, error: ProgramError) -> HumpyardError:  # noqa: PLR0911  # a table, a case a line
+def _translate(where: str, error: ProgramError) -> HumpyardError:
     """Our error for an exit code and what was said with it."""
     said, code = error.stderr, error.code
     text = f"{where}: rsync exit code {code}: {said}"
     if code in {3, 12, 23} and "change_dir" in said and "No such file or directory (2)" in said:
         return _NoRootError(text)
-    if "No space left on device" in said or "Disk quota exceeded" in said:
-        return StorageFullError(text, hint="free some space there, then run the same command again")
-    if "auth failed" in said or "Permission denied (publickey" in said or "Host key verification" in said:
-        return InputError(text, hint="check the user, the password or key, and what the far side knows of it")
-    if "max connections" in said:
-        return UnavailableError(text)
-    if "read only" in said or ("refuse" in said and code in {1, 4}):
-        return InputError(text, hint="its configuration (rsyncd.conf) must let us write and delete")
-    if code in {1, 2, 3, 4, 5, 6}:
+    for phrase, codes, kind, hint in _SAID:
+        if phrase in said and (not codes or code in codes):
+            return kind(text, hint=hint)
+    if code in _WRONG:
         return InputError(text)
-    if code in {11, 23} and ("Permission denied" in said or "Read-only file system" in said):
-        return InputError(text, hint="who we are there must be allowed to read and write the mirror")
-    if code in {127, 12} and "command not found" in said:
-        return InputError(text, hint="rsync must be installed on the far side")
-    if code in _REACH or code in {11, 23, 24, 25, 255}:
-        return UnavailableError(text)
-    return error
+    return UnavailableError(text) if code in _AWAY else error

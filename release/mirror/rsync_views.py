@@ -7,11 +7,12 @@ from pathlib import Path
 
 from release.canonical import dump
 from release.digests import Digest
-from release.errors import NotVerifiedError, storage_errors
+from release.errors import InputError, NotVerifiedError, storage_errors
 from release.mirror.current_view import BELOW_VIEW, IN_VIEW, SMALL, file_name, judge
 from release.mirror.plan import Wanted
 from release.mirror.replica import CurrentView, Document, MayFollow, anything
 from release.mirror.rsync_files import MODES, RsyncFiles, lay_out, make_parent
+from release.mirror.rsync_program import DeadLinkError
 from release.mirror.store import MissingObjectError, ObjectTooLargeError
 from release.mirror.views import (
     DOCUMENT_LIMIT,
@@ -160,6 +161,7 @@ class RsyncLinks:
             for one, target in view.files.items():
                 _link(folder / inside / one, relative_link(inside, target))
             self._files.rsync.push(folder, "--recursive", "--links", "--checksum", MODES, create=True)
+        self._check_links(inside, view)
         with self._files.scratch() as folder:
             _link(folder / key, made)
             self._files.rsync.push(folder, "--recursive", "--links", MODES)
@@ -170,6 +172,19 @@ class RsyncLinks:
             for one in old
             if (last := one.rpartition("/")[2]) not in {made, before} and pattern.fullmatch(last)
         )
+
+    def _check_links(self, folder: str, view: View) -> None:
+        """Raises InputError, before anybody is led there, unless the far side keeps links that lead on."""
+        try:
+            found = {one.name for one in self._files.entries(folder, "*", follow=True) if one.is_file}
+            lost = [name for name in view.files if f"{folder}/{name}" not in found]
+        except DeadLinkError:
+            lost = list(view.files)
+        if lost:
+            raise InputError(
+                f"{folder}: expected links to files, found that {', '.join(sorted(lost)[:5])} lead nowhere",
+                hint="set `munge symlinks = no` for this module of the daemon, or `links = false` here",
+            )
 
 
 def _fingerprint(view: View) -> str:

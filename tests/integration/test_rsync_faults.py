@@ -222,6 +222,24 @@ def test_current_is_one_link_at_every_moment(daemon: RsyncDaemon, site: Path, tm
     assert len(list(current.parent.glob(".view-*"))) == 2
 
 
+def test_a_daemon_that_munges_links_is_refused_before_anybody_is_led_there(
+    daemon: RsyncDaemon, site: Path, tmp_path: Path
+) -> None:
+    replica = RsyncReplica(daemon.rsync("munging"), tmp_path / "work", links=True)
+    replica.write_once(release_files(OLD))
+    with pytest.raises(InputError, match="lead nowhere") as caught:
+        replica.show_current(view(OLD))
+    assert "munge symlinks = no" in str(caught.value.hint)
+    assert not os.path.lexists(site / "alpha" / str(BOARD) / "current")
+
+
+def test_big_files_are_not_copied_into_current_without_links(replica: RsyncReplica, site: Path) -> None:
+    replica.write_once(release_files(OLD))
+    replica.show_current(view(OLD))
+    shown = sorted(path.name for path in (site / "alpha" / str(BOARD) / "current").iterdir())
+    assert shown == ["channel.json", f"only-{OLD}.txt", "packages.txt", "version.txt"]
+
+
 def test_over_ssh_everything_is_the_same(ssh_server: SshServer, tmp_path: Path) -> None:  # noqa: F811
     root = tmp_path / "far"
     url = f"rsync+ssh://{ssh_server.user}@127.0.0.1:{ssh_server.port}{root}"
