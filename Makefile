@@ -14,7 +14,7 @@ export UV_LINK_MODE ?= copy
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help setup setup-test demo rehearsal delivery test lint types fmt ci bench proto lock clean
+.PHONY: help setup setup-test demo rehearsal delivery test lint types fmt ci bench rollout-simulation proto lock clean
 
 help:  ## what the targets do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -57,6 +57,9 @@ ci: lint types test  ## what .ci/run runs
 
 bench: setup  ## payload sizes and speed beside public tools; SIZE=large for images of 1 GiB
 	@$(BIN)/python -m tools.bench
+
+rollout-simulation: setup  ## eight days of rollouts to 100,000 machines, checked against their plans
+	@$(BIN)/python -m tools.rollout --drawing docs/rollout.svg
 
 proto: setup  ## regenerate the manifest's Python from update_metadata.proto
 	@PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I release/payload \

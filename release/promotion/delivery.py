@@ -82,7 +82,8 @@ class OfferWindow:
 class HaltRules:
     """When a rollout stops by itself. Shares are above 0, up to 1; a share that is reached halts.
 
-    ``error_share`` is of the machines that reported an outcome, at least ``error_minimum`` of them.
+    ``error_share`` is of the machines that were offered the release and are not silent; at least
+    ``error_minimum`` must have reported an outcome.
     ``silence_share`` is of the machines that were offered the release ``silence_after`` ago or
     earlier, at least ``silence_minimum`` of them: those that reported no outcome since. None: not asked.
     """

@@ -34,7 +34,7 @@ class Verdict:
     bad: int
     """Machines that failed, or are silent."""
     of: int
-    """Machines that they are a share of: those that reported, or are due."""
+    """Machines that they are a share of: those that are not silent, or those that are due."""
     text: str
     """One line for people."""
 
@@ -47,75 +47,83 @@ class Verdict:
 def judge(rules: HaltRules, counts: RolloutCounts) -> Verdict:
     """Whether a rollout with these counts is to stop.
 
-    It stops when ``error_share`` or more of at least ``error_minimum`` machines that told how it ended
-    failed; or when ``silence_share`` or more of at least ``silence_minimum`` machines that are due, which
-    is ``silence_after`` after they were offered the release, did not tell. Below the minimum it never
-    does. ``counts`` must have been taken with the rules' own ``silence_after``.
+    By errors: when ``error_minimum`` or more machines told how it ended, and those that failed are
+    ``error_share`` or more of the machines that were offered the release and are not silent. So one that
+    has not told yet, and is not due, counts as if it went well: failures come first, as they need no
+    reboot, and would otherwise halt every rollout whenever many machines are offered it at once.
+
+    By silence: when ``silence_minimum`` or more machines are due, which is ``silence_after`` after they
+    were offered the release, and ``silence_share`` or more of them did not tell how it ended.
+
+    ``counts`` must have been taken with the rules' own ``silence_after``.
     """
-    failed, ended, silent, due = counts.failed, counts.ended, counts.silent, counts.due
-    if _reached(failed, ended, rules.error_share, rules.error_minimum):
-        told = f"{failed} of {ended} machines that reported failed"
-        return Verdict(
-            cause=HaltCause.ERRORS,
-            bad=failed,
-            of=ended,
-            text=_halt_text(told, failed, ended, rules.error_share),
-        )
-    if _reached(silent, due, rules.silence_share, rules.silence_minimum):
+    failed, silent, due = counts.failed, counts.silent, counts.due
+    hoped = counts.offered - silent
+    if counts.ended >= rules.error_minimum and _reached(failed, hoped, rules.error_share):
+        told = f"{failed} of {hoped} machines failed, {counts.ended} have reported"
+        text = _halt_text(told, failed, hoped, rules.error_share)
+        return Verdict(cause=HaltCause.ERRORS, bad=failed, of=hoped, text=text)
+    if due >= rules.silence_minimum and _reached(silent, due, rules.silence_share):
         told = f"{silent} of {due} machines said nothing for {rules.silence_after} after the offer"
-        return Verdict(
-            cause=HaltCause.SILENCE,
-            bad=silent,
-            of=due,
-            text=_halt_text(told, silent, due, rules.silence_share),
-        )
-    text = f"{failed} of {ended} that reported failed, {silent} of {due} that are due are silent"
-    return Verdict(cause=None, bad=failed, of=ended, text=text)
+        text = _halt_text(told, silent, due, rules.silence_share)
+        return Verdict(cause=HaltCause.SILENCE, bad=silent, of=due, text=text)
+    text = (
+        f"{failed} of {hoped} failed, {counts.ended} have reported, {silent} of {due} that are due are silent"
+    )
+    return Verdict(cause=None, bad=failed, of=hoped, text=text)
 
 
-def errors_to_halt(rules: HaltRules, succeeded: int) -> int | None:
-    """How many machines must have failed for a halt, when so many succeeded.
+def errors_to_halt(rules: HaltRules, succeeded: int, waiting: int = 0) -> int | None:
+    """How many machines must have failed for a halt, when so many succeeded and ``waiting`` may still.
 
     ``judge`` halts by errors from exactly this number on, so that no more can fail before it does. None:
     no number of failures halts.
     """
     if rules.error_share is None:
         return None
-    allowed = Fraction(rules.error_share)
+    allowed, others = Fraction(rules.error_share), succeeded + waiting
     if allowed == 1:
-        return None if succeeded else rules.error_minimum
-    return max(math.ceil(allowed * succeeded / (1 - allowed)), rules.error_minimum - succeeded)
+        return None if others else rules.error_minimum
+    return max(math.ceil(allowed * others / (1 - allowed)), rules.error_minimum - succeeded)
 
 
-def reports_to_halt(rules: HaltRules, failing: float, risk: float) -> int | None:
-    """After how many reports a release that fails on a share of all machines is stopped at the latest.
+def chance_to_miss(limit: Decimal, bad: float, told: int, of: int) -> float:
+    """The probability that a bad release is not halted at a moment.
 
-    The number n after which not having halted has a probability of at most ``risk``, when each machine
-    fails independently with probability ``failing``: the lower tail of a binomial distribution at n
-    alone, so an upper bound for a rule that is asked after every report. None when there is no such n up
-    to a million, as where no more fail than the rules allow.
+    Each machine fails, or stays silent, with probability ``bad``, independently of others. ``told`` of
+    them have had the time to show it, which is fewer than ``limit`` of ``of`` with this probability.
     """
-    if rules.error_share is None:
-        return None
-    allowed = Fraction(rules.error_share)
+    return _tail(told, math.ceil(Fraction(limit) * of) - 1, bad)
 
-    def missed(reports: int) -> float:
-        return _tail(reports, math.ceil(allowed * reports) - 1, failing)
 
-    low, high = max(rules.error_minimum, 1), _MOST_REPORTS
-    if missed(high) > risk:
+def machines_to_halt(limit: Decimal, minimum: int, bad: float, risk: float) -> int | None:
+    """After how many machines a bad release is stopped at the latest, when no others wait.
+
+    Args:
+        limit: the rules' share of failures, or of silent machines.
+        minimum: how many must have reported, or be due.
+        bad: the probability with which each machine fails, or stays silent.
+        risk: the probability with which it may take more.
+
+    Returns:
+        The number at which ``chance_to_miss`` is at most ``risk``: an upper bound, as the rule is asked
+        before, too. None when there is none up to a million, as where no more are bad than is allowed.
+    """
+
+    def missed(machines: int) -> bool:
+        return chance_to_miss(limit, bad, machines, machines) > risk
+
+    low, high = max(minimum, 1), _MOST_REPORTS
+    if missed(high):
         return None
-    while low < high:  # the tail falls with the number, but for ripples as wide as one failure allowed
+    while low < high:  # the chance falls with the number, but for ripples as wide as one failure allowed
         middle = (low + high) // 2
-        if missed(middle) > risk:
-            low = middle + 1
-        else:
-            high = middle
+        low, high = (middle + 1, high) if missed(middle) else (low, middle)
     return low
 
 
-def _reached(part: int, whole: int, share: Decimal | None, minimum: int) -> bool:
-    return share is not None and whole >= max(minimum, 1) and part >= Fraction(share) * whole
+def _reached(part: int, whole: int, share: Decimal | None) -> bool:
+    return share is not None and whole > 0 and part >= Fraction(share) * whole
 
 
 def _tail(tries: int, most: int, chance: float) -> float:

@@ -25,7 +25,8 @@ WATCHED = Watched(
     since=BEGAN,
     rules=HaltRules(error_share=Decimal("0.1"), error_minimum=10),
 )
-GOOD, BAD = RolloutCounts(succeeded=20), RolloutCounts(succeeded=10, failed=10)
+GOOD = RolloutCounts(offered=20, succeeded=20)
+BAD = RolloutCounts(offered=20, succeeded=10, failed=10)
 
 
 @dataclass(slots=True)
@@ -66,7 +67,7 @@ def test_a_release_that_goes_wrong_is_held_back_until_people_let_it_go_on(
     world.counts = BAD
     fuse.look()
     assert WATCHED.release in fuse
-    assert "10 of 20 machines that reported failed" in fuse.held[WATCHED.release]
+    assert "10 of 20 machines failed" in fuse.held[WATCHED.release]
     assert "is not offered in stable any more, here" in caplog.text
     world.counts = GOOD
     fuse.look()

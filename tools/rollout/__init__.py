@@ -1,0 +1,1 @@
+"""Eight days of a rollout over many machines, simulated with the very functions that decide."""
