@@ -9,8 +9,9 @@ streams as copies, ``batch`` bytes of them at a time. What was half sent stays o
 ``.rsync-partial`` and is gone on with. There is no compare-and-swap: two pipelines that write one document in
 the same moment may overtake each other between the look and the write, so let one pipeline write a mirror.
 
-A daemon needs ``read only = no`` and, for ``current`` as a symbolic link, ``munge symlinks = no``: munged links
-look right to rsync and lead nowhere for the web server, so they are followed once before anybody is led there.
+A daemon needs ``read only = no`` and, for ``current`` as a symbolic link, ``munge symlinks = no``: munged
+links look right to rsync and lead nowhere for the web server, so they are followed once before anybody is led
+there.
 """
 
 from __future__ import annotations
