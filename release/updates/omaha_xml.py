@@ -48,6 +48,8 @@ def read_elements(data: bytes) -> list[Element]:
     """
     if len(data) > SIZE_LIMIT:
         raise MalformedRequestError(f"request: expected up to {SIZE_LIMIT} bytes, found {len(data)}")
+    if b"\0" in data:  # expat takes UTF-16, whatever it is told; markup in it has such bytes, and XML none
+        raise MalformedRequestError("request: expected XML in UTF-8, found a byte of zero")
     elements: list[Element] = []
     depth = 0
 

@@ -81,9 +81,9 @@ def test_a_delta_for_other_clients_is_not_for_this_one() -> None:
 
 
 def test_of_two_that_fit_the_smaller_is_taken() -> None:
-    small = payload("a.gz", source=OLD)
-    assert chosen(machine(), delta(OLD), small)[0] == "a.gz"
-    assert chosen(machine(), payload("b.gz", source=OLD), small)[0] == "a.gz"
+    small = payload("y.gz", source=OLD)
+    assert chosen(machine(), delta(OLD), small)[0] == "y.gz"
+    assert chosen(machine(), payload("z.gz", source=OLD), small)[0] == "y.gz"
 
 
 def test_a_system_extension_is_never_taken_for_the_system() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, time, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -147,6 +147,12 @@ def test_groups_hold_back_and_never_hasten() -> None:
     assert reason(served, machine(id_=MIDDLE), half) is Reason.GROUP
     assert reason(served, machine(id_=LAST), half) is Reason.WAITING
     assert reason(served, machine(id_=FIRST), Limits(share=Decimal(0))) is Reason.GROUP
+    place = bucket(FIRST, release().release)
+    with localcontext() as exact:
+        exact.prec = 60
+        up_to, past = Decimal(place) / BUCKETS, Decimal(place + 1) / BUCKETS
+        assert reason(served, machine(id_=FIRST), Limits(share=up_to)) is Reason.GROUP
+        assert version(served, machine(id_=FIRST), Limits(share=past)) == NEW
     later = Limits(delay=2 * DAY)
     assert version(served, machine(id_=FIRST), later) == NEW
     assert reason(served, machine(id_=MIDDLE), later) is Reason.GROUP

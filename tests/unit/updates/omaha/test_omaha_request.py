@@ -220,6 +220,11 @@ def test_what_is_no_request_is_refused(data: bytes) -> None:
     refusal(data)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "cp037"])
+def test_a_request_is_utf_8(encoding: str) -> None:
+    assert "expected XML" in refusal(SYNCER.decode().encode(encoding))
+
+
 def test_a_byte_order_mark_of_utf_8_is_fine() -> None:
     assert read_request(b"\xef\xbb\xbf" + update_engine()) == read_request(update_engine())
 
