@@ -21,6 +21,8 @@ from release.errors import HumpyardError, InputError
 from release.mirror.abilities import Abilities, Ability, Finding, Verdict
 from release.mirror.store import ConflictError, LostRaceError, Store
 
+SCRATCH = "probe-"
+"""What the keys of all trials begin with. A probe that is killed leaves some behind."""
 RACERS = 8
 LARGE = (5 << 20) + 1
 """Bytes of a large object: S3's least part, and one more."""
@@ -59,7 +61,7 @@ def probe(store: Store, where: str) -> Abilities:
         HumpyardError: the mirror does not take and give back a single object. Later trials that fail are
             findings.
     """
-    scratch = f"probe-{secrets.token_hex(8)}-"
+    scratch = f"{SCRATCH}{secrets.token_hex(8)}-"
     trials = store.trials(scratch) if isinstance(store, Triable) else store_trials(store, scratch)
     try:
         first, *others = trials

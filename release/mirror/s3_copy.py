@@ -84,7 +84,7 @@ class CopyInParts:
                 CopySourceRange=f"bytes={start}-{last}",
                 CopySourceIfMatch=self.etag,
             )["CopyPartResult"]
-            part: CompletedPartTypeDef = {"PartNumber": number, "ETag": done["ETag"]}
+            part: CompletedPartTypeDef = {"PartNumber": number, "ETag": done.get("ETag", "")}
         if "ChecksumSHA256" in done:
             part["ChecksumSHA256"] = done["ChecksumSHA256"]
         return part

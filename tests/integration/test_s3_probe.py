@@ -25,6 +25,7 @@ from tests.rclone import rclone_s3
 from tests.s3_home import s3_credentials
 from tests.s3_proxy import s3_proxy
 from tests.seaweedfs import SeaweedFS, seaweedfs
+from tests.store_conformance import sha
 
 __all__ = ["s3_credentials", "seaweedfs"]  # fixtures, found by their names in this module
 
@@ -78,6 +79,17 @@ def assert_clean(server: SeaweedFS, bucket: str, store: S3Store) -> None:
     assert list(store.list("")) == []
     uploads = server.client().list_multipart_uploads(Bucket=bucket, Prefix=store._prefix)
     assert uploads.get("Uploads", []) == []
+
+
+def test_a_copy_in_parts_that_a_server_only_pretends_is_found_out(rclone: str) -> None:
+    """Rclone says that it copied each part. Nothing is completed."""
+    options = S3Options(endpoint_url=rclone, attempts=2, copy_size=5 << 20)
+    store = S3Store(bucket=RCLONE_BUCKET, prefix="copies", options=options)
+    data = bytes(6 << 20)
+    store.create("original", data, sha256=sha(data))
+    with pytest.raises(InputError, match=r"expected copied parts of \[5242880, 1048576\] bytes, found"):
+        store.copy("original", "copy", sha256=sha(data))
+    assert store.stat("copy") is None
 
 
 def test_a_probe_cut_off_in_the_middle_leaves_nothing(seaweedfs: SeaweedFS, bucket: str) -> None:
