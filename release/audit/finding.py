@@ -127,7 +127,6 @@ _WARNINGS = frozenset(
         Code.CACHE_WRONG,
         Code.RANGE_IGNORED,
         Code.TLS_EXPIRING,
-        Code.TLS_NONE,
         Code.MIRROR_UNKNOWN,
         Code.HALT_WITHOUT_RULES,
         Code.KEY_EXPIRING,
@@ -140,6 +139,7 @@ _NOTES = frozenset(
         Code.SIGN_OFF_IGNORED,
         Code.REQUEST_IGNORED,
         Code.KEY_ENDED,
+        Code.TLS_NONE,
         Code.NOT_LISTED,
     }
 )

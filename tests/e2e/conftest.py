@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from release.signing.openpgp import OpenPgpHome
+from tests.audited_mirrors import audited, audited_template, served_mirrors  # noqa: F401 - fixtures
 from tests.e2e.ceremony_yard import ceremony, ceremony_template  # noqa: F401 - fixtures
 from tests.e2e.refusal import Forger, Terminal
 from tests.mirror_web import running_web, web  # noqa: F401 - fixtures
