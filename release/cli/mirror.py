@@ -210,7 +210,11 @@ def _tell(report: Report, *, as_json: bool) -> None:
     else:
         _say_steps(report)
     if not report.ok:
-        raise NotVerifiedError(f"release {report.version} is not verified")
+        raise NotVerifiedError(
+            f"release {report.version} is not verified",
+            hint="where its files are missing, and its documents are there, it may have been collected:"
+            " the ledger tells (docs/retention.md)",
+        )
     if not as_json:
         say(f"release {report.version} is verified, digest {report.digest}")
 

@@ -1,0 +1,36 @@
+"""A real yard in which alpha went through more releases than anybody needs."""
+
+from __future__ import annotations
+
+from release.catalog.version import Version
+from release.signing.openpgp import OpenPgpHome
+from tests.small_yard import SmallYard, write_image_set
+
+VERSIONS = tuple(Version(4600 + number, 0, 0) for number in range(4))
+"""Alpha is at the last, and may fall back on the two before: nobody needs the first."""
+UNNEEDED = VERSIONS[0]
+RETENTION = "\n[retention]\nchannel_releases = 1\nstream_releases = 1\ngrace = 0\n"
+
+
+def let_go_soon(yard: SmallYard) -> None:
+    """Before the ledger begins: let the policy keep as little as it can."""
+    policy = yard.root / "policy.toml"
+    head, first, rest = policy.read_text().partition("[[")
+    policy.write_text(f"{head}{RETENTION}\n{first}{rest}")
+
+
+def publish_all(yard: SmallYard) -> None:
+    """Publish all releases, and let alpha go from one to the next."""
+    with OpenPgpHome() as home:
+        (build,) = home.import_keys((yard.root / "secret" / "build.asc").read_bytes())
+        for version in VERSIONS:
+            folder = yard.image_set(version)
+            if not folder.exists():
+                write_image_set(
+                    folder, version, lambda data, signature: home.sign_file(data, signature, build)
+                )
+    for version in VERSIONS:
+        yard.publish(version)
+        asked = ["promote", "request", str(version), "--to", "alpha", *yard.secret("ada")]
+        assert yard.humpyard(*asked) == 0
+        assert yard.humpyard("promote", "run") == 0
