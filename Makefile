@@ -55,7 +55,7 @@ fmt: setup  ## what ruff can mend by itself
 
 ci: lint types test  ## what .ci/run runs
 
-bench: setup  ## payload sizes and speed beside public tools; SIZE=large for images of 1 GiB
+bench: setup  ## payloads beside public tools, the update server beside a static file; SIZE=large, ONLY=serve
 	@$(BIN)/python -m tools.bench
 
 rollout-simulation: setup  ## eight days of rollouts to 100,000 machines, checked against their plans

@@ -32,7 +32,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def done(out: Path) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "tools.bench", "--size", "2", "--out", str(out)]
+    argv = [sys.executable, "-m", "tools.bench", "--only", "payload", "--size", "2", "--out", str(out)]
     return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True)
 
 

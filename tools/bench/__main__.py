@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tools.bench import goals
+from tools.bench import goals, serve
 from tools.bench.job import ROOT
 from tools.bench.pair import Store
 from tools.bench.plot import plot
@@ -60,6 +60,10 @@ def _options(environment: Mapping[str, str]) -> argparse.Namespace:
         "--document", action="store_true", default=environment.get("DOCUMENT") == "1",
         help="also renew docs/performance.md; or DOCUMENT=1",
     )  # fmt: skip
+    parser.add_argument(
+        "--only", choices=("payload", "serve"), default=environment.get("ONLY") or None,
+        help="measure one of both; or ONLY=...",
+    )  # fmt: skip
     options = parser.parse_args()
     if options.size not in {"small", "large"} and not options.size.isdecimal():
         parser.error(f"size: expected small, large or MiB, found {options.size}")
@@ -71,6 +75,14 @@ def main() -> int:
     options = _options(os.environ)
     out = options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
+    good = options.only == "serve" or _payloads(options, out)
+    if options.only != "payload":
+        _update_server(options, out)
+    return 0 if good else 1
+
+
+def _payloads(options: argparse.Namespace, out: Path) -> bool:
+    """Whether payloads are the same with any number of workers."""
     store = Store(out=out, given=options.pairs.resolve() if options.pairs else None)
     result = run(options.size, store, growth=options.growth or options.size == "large", repeat=options.repeat)
     tables = "\n".join(report(result)) + "\n"
@@ -82,7 +94,17 @@ def main() -> int:
         if options.size == "large":
             _write(DOCUMENT.with_name(DRAWING), plot(result))
     print(tables, end="")
-    return 0 if all(same for pair in result.pairs for same in pair.deterministic.values()) else 1
+    return all(same for pair in result.pairs for same in pair.deterministic.values())
+
+
+def _update_server(options: argparse.Namespace, out: Path) -> None:
+    tables = serve.section()
+    if tables is None:
+        return
+    _write(out / "serve.md", tables)
+    if options.document:
+        _write(DOCUMENT, renewed(DOCUMENT.read_text(), "serve", tables))
+    print(f"\n{tables}", end="")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def run_server(make: Callable[[], UpdateApp], options: RunOptions, log: EventLog
         InputError: the address is none of this machine.
         UnavailableError: it is taken.
     """
-    with closing(_listen(options.listen)) as listener:
+    with closing(listen_at(options.listen)) as listener:
         host, port = listener.getsockname()[:2]
         log.say("listening", address=f"{host}:{port}", workers=options.workers, pid=os.getpid())
         if options.workers == 1:
@@ -108,7 +108,8 @@ def server_config(make: Callable[[], object], options: RunOptions) -> Config:
     )
 
 
-def _listen(address: str) -> socket.socket:
+def listen_at(address: str) -> socket.socket:
+    """A listening socket at ``HOST:PORT``. Raises as ``run_server``."""
     host, colon, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (colon and host and port.isascii() and port.isdigit() and int(port) < 1 << 16):
