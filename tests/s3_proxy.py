@@ -40,13 +40,15 @@ class S3Proxy:
     """What was asked so far, in the order of the answers; and what is not let through, by method and path.
 
     A request to ``deny`` is told that its credentials have expired. One to ``hold`` waits until ``release``
-    is set, and is dropped then: its connection is closed.
+    is set, and is dropped then: its connection is closed. Of the answer to one to ``cut`` the body breaks off
+    behind so many bytes.
     """
 
     url: str = ""
     asked: list[Asked] = field(default_factory=list)
     hold: Callable[[str, str], bool] = lambda _method, _path: False
     deny: Callable[[str, str], bool] = lambda _method, _path: False
+    cut: Callable[[str, str], int | None] = lambda _method, _path: None
     holding: Event = field(default_factory=Event)
     release: Event = field(default_factory=Event)
     lock: Lock = field(default_factory=Lock)
@@ -133,7 +135,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", length)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            end = self.server.proxy.cut(self.command, self.path)
+            self.wfile.write(body[:end])
+            self.close_connection = self.close_connection or end is not None
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _handle_any  # noqa: N815  # the base class's names
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -29,6 +29,7 @@ from release.mirror.s3_copy import CopyInParts
 from release.mirror.s3_errors import ConditionFailedError, NoSuchUploadError, s3_errors
 from release.mirror.s3_options import S3Options
 from release.mirror.s3_probe import Condition, S3Trials
+from release.mirror.s3_reading import ObjectBody
 from release.mirror.s3_unfinished import Bucket, ObjectHeaders, abort_idle, checksum
 from release.mirror.store import (
     DEFAULT_READ_LIMIT,
@@ -72,10 +73,8 @@ class S3Store:
 
     def open(self, key: str) -> BinaryIO:
         """See ``ObjectReader.open``. botocore checks length, and a checksum where the server has one."""
-        name = self._name(key)
-        with self._errors(key):
-            body = self._client.get_object(Bucket=self._bucket, Key=name)["Body"]
-        return mapped_stream(body.read, body.close, lambda: self._errors(key))
+        body = ObjectBody(self._parts, self._name(key), self._options.attempts)
+        return mapped_stream(body.read, body.close, nullcontext)
 
     def read(self, key: str, limit: int = DEFAULT_READ_LIMIT) -> bytes:
         """See ``ObjectReader.read``."""

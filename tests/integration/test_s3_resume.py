@@ -281,3 +281,35 @@ def test_the_server_compares_kept_parts_by_sha256_when_the_upload_is_completed(
             UploadId=upload,
             MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": tag, "ChecksumSHA256": checksum(b"other")}]},
         )
+
+
+def test_an_object_is_read_on_where_its_connection_broke_off(store: S3Store, proxy: S3Proxy) -> None:
+    """Again and again, and only what is missing."""
+    data = pattern(12 << 20).read()
+    store.create(KEY, data, sha256=sha(data))
+    proxy.forget()
+    proxy.cut = lambda method, _path: (3 << 20) if method == "GET" else None
+    with store.open(KEY) as stream:
+        assert hash_stream(stream).sha256 == sha(data)
+    assert [one.status for one in proxy.asked] == [200, 206, 206, 206]
+
+
+def test_an_object_of_which_no_byte_comes_any_more_is_unavailable(store: S3Store, proxy: S3Proxy) -> None:
+    data = pattern(12 << 20).read()
+    store.create(KEY, data, sha256=sha(data))
+    proxy.cut = lambda method, _path: 0 if method == "GET" else None
+    with store.open(KEY) as stream, pytest.raises(UnavailableError):
+        hash_stream(stream)
+
+
+def test_an_object_that_changes_while_it_is_read_is_not_mixed(
+    store: S3Store, proxy: S3Proxy, seaweedfs: SeaweedFS, bucket: str, prefix: str
+) -> None:
+    data = pattern(12 << 20).read()
+    store.create(KEY, data, sha256=sha(data))
+    proxy.cut = lambda method, _path: (3 << 20) if method == "GET" else None
+    with store.open(KEY) as stream:
+        stream.read(1 << 20)
+        seaweedfs.client().put_object(Bucket=bucket, Key=f"{prefix}/{KEY}", Body=bytes(12 << 20))
+        with pytest.raises(UnavailableError, match="was changed while it was read"):
+            hash_stream(stream)
