@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import TimerHandle
+from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -17,14 +18,15 @@ REQUEST_LIMIT = SIZE_LIMIT + (32 << 10)
 """Bytes of one request with its headers, and the framing of its body."""
 _ONE_READ = 256 << 10
 """What asyncio may read at once: so much more can be there before the application could say no."""
-REQUEST_SECONDS = 20.0
-"""From the first byte of a request, or the beginning of a connection, to the last byte."""
 _AHEAD_LIMIT = 16
 """Requests that a client sends before it has the answers."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """Closes connections that take too much, too long, or come too early."""
+
+    request_seconds: ClassVar[float] = 20.0
+    """From the first byte of a request, or the beginning of a connection, to the last byte."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """A connection; its first request must come soon."""
@@ -54,7 +56,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _await_request(self) -> None:
-        self._deadline = self.loop.call_later(REQUEST_SECONDS, self._refuse)
+        self._deadline = self.loop.call_later(self.request_seconds, self._refuse)
 
     def _request_is_there(self) -> None:
         if self._deadline is not None:

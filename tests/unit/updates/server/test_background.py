@@ -1,0 +1,97 @@
+"""What goes on beside requests: rounds of refreshing, and what the fuse watches."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+from release.promotion.delivery import HaltRules, RolloutRules
+from release.trust.head import ChannelStatus
+from release.updates.counts import RolloutCounts
+from release.updates.fuse import Fuse
+from release.updates.server.refreshing import Refresher
+from release.updates.server.watching import FuseStart, watched
+from tests.unit.updates.server.desk import Desk
+from tests.update_mirror import NEW, OLD, document, offer
+
+HALTING = RolloutRules(halt=HaltRules(error_share=Decimal("0.1")))
+
+
+class Rounds:
+    """Stands for documents: calls what a test says, and lets it wait for rounds."""
+
+    def __init__(self, act: Callable[[int], bool]) -> None:
+        self.count = 0
+        self.three = threading.Event()
+        self._act = act
+
+    def recall(self) -> None:
+        """Nothing."""
+
+    def refresh(self) -> bool:
+        self.count += 1
+        if self.count >= 3:
+            self.three.set()
+        return self._act(self.count)
+
+
+def test_a_fault_in_one_round_does_not_end_the_others() -> None:
+    def fail(number: int) -> bool:
+        raise ZeroDivisionError(number)
+
+    desk, rounds = Desk(("one",)), Rounds(fail)
+    refresher = Refresher(rounds, desk.log, 0.01)  # type: ignore[arg-type]  # all that it needs of documents
+    refresher.start()
+    assert rounds.three.wait(30)
+    refresher.stop()
+    assert desk.told("refresh-fault")[0]["error"] == "ZeroDivisionError"
+
+
+def test_rounds_end_when_it_is_stopped() -> None:
+    desk, rounds = Desk(("one",)), Rounds(lambda _: True)
+    refresher = Refresher(rounds, desk.log, 0.01)  # type: ignore[arg-type]  # as above
+    refresher.start()
+    assert rounds.three.wait(30)
+    refresher.stop()
+    count = rounds.count
+    threading.Event().wait(0.1)
+    assert rounds.count == count
+
+
+def test_rollouts_that_may_stop_by_themselves_are_watched_once() -> None:
+    desk = Desk(("one",))
+    desk.mirror.publish(
+        document(offer(NEW, rules=HALTING), offer(OLD)),
+        document(offer(NEW, rules=HALTING, status=ChannelStatus.PAUSED), channel="beta"),
+    )
+    desk.documents.refresh()
+    assert [(one.channel, one.version) for one in watched(desk.documents.held)] == [("stable", NEW)]
+
+
+class Failing:
+    """Counts that halt."""
+
+    def summary(self, *_: object, **__: object) -> RolloutCounts:
+        return RolloutCounts(offered=100, succeeded=50, failed=50)
+
+
+def test_the_fuse_begins_with_the_first_documents_and_has_looked_before_more_is_offered() -> None:
+    desk = Desk(("one",))
+    fuse = Fuse(Failing(), lambda: watched(desk.documents.held), lambda: desk.now + timedelta(minutes=1))
+    start = FuseStart(fuse, desk.documents)
+    start()
+    desk.mirror.publish(document(offer(NEW, rules=HALTING)))
+    desk.documents.refresh()
+    start()
+    start()
+    try:
+        assert (
+            desk.documents.held.served[next(iter(desk.documents.held.places))]
+            .document.offers[0]
+            .release.release
+            in fuse
+        )
+    finally:
+        fuse.close()
