@@ -220,6 +220,13 @@ def test_what_is_no_request_is_refused(data: bytes) -> None:
     refusal(data)
 
 
+def test_an_app_inside_of_something_else_is_none() -> None:
+    data = update_engine().replace(b"<app ", b"<x><app ").replace(b"</app>", b"</app></x>")
+    assert "found 0" in refusal(data)
+    inside = read_request(update_engine(inside=f"<app appid='other'/>{CHECK}"))
+    assert [app.appid for app in inside.apps] == [FLATCAR_APP]
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "cp037"])
 def test_a_request_is_utf_8(encoding: str) -> None:
     assert "expected XML" in refusal(SYNCER.decode().encode(encoding))

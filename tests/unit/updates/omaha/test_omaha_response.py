@@ -148,6 +148,12 @@ def test_reports_are_acknowledged_each_and_lead_to_no_update() -> None:
     assert b"ping" not in answer
 
 
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_as_many_events_are_acknowledged_as_were_told(count: int) -> None:
+    data = requests.update_engine(inside='<event eventtype="13" eventresult="1"/>' * count)
+    assert answer_to(data, document()).count(b'<event status="ok"/>') == count
+
+
 def test_every_app_gets_its_own_answer_in_order() -> None:
     data = requests.update_engine().decode()
     begin, end = data.index("<app"), data.index("</request>")
