@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
+import pytest
+
 from release.catalog.version import Version
 from release.signing.openpgp import OpenPgpHome
 from tests.small_yard import SmallYard, write_image_set
@@ -34,3 +39,23 @@ def publish_all(yard: SmallYard) -> None:
         asked = ["promote", "request", str(version), "--to", "alpha", *yard.secret("ada")]
         assert yard.humpyard(*asked) == 0
         assert yard.humpyard("promote", "run") == 0
+
+
+@pytest.fixture(scope="session")
+def kept_template(yard_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All releases are published, and alpha went through them."""
+    root = tmp_path_factory.mktemp("kept") / "yard"
+    shutil.copytree(yard_template, root)
+    yard = SmallYard(root)
+    shutil.rmtree(yard.mirror)
+    let_go_soon(yard)
+    assert yard.humpyard("ledger", "begin") == 0
+    publish_all(yard)
+    return root
+
+
+@pytest.fixture
+def kept(kept_template: Path, tmp_path: Path) -> SmallYard:
+    """A fresh copy."""
+    shutil.copytree(kept_template, tmp_path / "yard")
+    return SmallYard(tmp_path / "yard")

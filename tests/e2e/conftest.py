@@ -11,6 +11,7 @@ from release.signing.openpgp import OpenPgpHome
 from tests.audited_mirrors import audited, audited_template, served_mirrors  # noqa: F401 - fixtures
 from tests.e2e.ceremony_yard import ceremony, ceremony_template  # noqa: F401 - fixtures
 from tests.e2e.refusal import Forger, Terminal
+from tests.keeping_policy import kept, kept_template  # noqa: F401 - fixtures
 from tests.mirror_web import running_web, web  # noqa: F401 - fixtures
 from tests.mirror_yard import mirrored, mirrored_template  # noqa: F401 - fixtures
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,29 +11,10 @@ import pytest
 
 from release.cli.main import run
 from tests.e2e.refusal import REFUSED
-from tests.keeping_policy import UNNEEDED, VERSIONS, let_go_soon, publish_all
+from tests.keeping_policy import UNNEEDED, VERSIONS
 from tests.small_yard import BOARD, PRODUCT, SmallYard, write_image_set
 
 Said = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="session")
-def kept_template(yard_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("kept") / "yard"
-    shutil.copytree(yard_template, root)
-    yard = SmallYard(root)
-    shutil.rmtree(yard.mirror)
-    let_go_soon(yard)
-    assert yard.humpyard("ledger", "begin") == 0
-    publish_all(yard)
-    return root
-
-
-@pytest.fixture
-def kept(kept_template: Path, tmp_path: Path) -> SmallYard:
-    """A fresh copy."""
-    shutil.copytree(kept_template, tmp_path / "yard")
-    return SmallYard(tmp_path / "yard")
 
 
 @pytest.fixture
