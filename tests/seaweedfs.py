@@ -34,6 +34,8 @@ ACCESS_KEY = "releaseadmin"
 SECRET_KEY = "releaseadminsecret"
 READER_ACCESS_KEY = "reader"
 READER_SECRET_KEY = "readersecret"
+PUBLIC_BUCKET = "public"
+"""A bucket of this name may be read by everybody, without credentials."""
 _START_LIMIT = 60.0
 """Seconds until the first successful PUT; 3 to 9 were measured on an idle machine."""
 _PR_SET_PDEATHSIG = 1
@@ -137,6 +139,7 @@ _IDENTITIES = {
             "credentials": [{"accessKey": READER_ACCESS_KEY, "secretKey": READER_SECRET_KEY}],
             "actions": ["Read", "List"],
         },
+        {"name": "anonymous", "actions": [f"Read:{PUBLIC_BUCKET}"]},
     ]
 }
 
