@@ -312,6 +312,50 @@ def test_several_processes_share_the_work_and_are_replaced(
     database.close()
 
 
+def test_a_server_by_settings_has_groups_and_a_path_of_its_own(
+    tmp_path: Path,
+    mirror: UpdateMirror,
+    keys: list[Path],
+    keyring: Keyring,  # noqa: F811 - the fixture
+) -> None:
+    del mirror
+    (tmp_path / "path").write_text("0123456789abcdef\n")
+    settings = tmp_path / "humpyard.toml"
+    settings.write_text(f"""
+product = "demo"
+[store]
+url = "file:mirror"
+[openpgp]
+pipeline = ["{keyring.pipeline}"]
+keys = ["{keys[0]}"]
+[events]
+url = "sqlite:///counts.sqlite"
+[update_server]
+path_file = "path"
+poll_interval = 600
+deltas = []
+[[update_server.groups]]
+name = "berlin"
+channel = "stable"
+offers_per_hour = 1
+windows = [{{ zone = "Europe/Berlin", begins = "00:00:00", ends = "00:00:00" }}]
+""")
+    with update_server(tmp_path / "server", [], [], settings=settings) as server:
+        path = "/v1/update/0123456789abcdef"
+        server.await_ready()
+        assert server.ask().status_code == 404
+
+        def ask(machine: str, track: str) -> str:
+            body = request_body(machine, track=track)
+            return requests.post(server.url + path, body, timeout=30).text
+
+        assert 'PollInterval="600"' in ask("a" * 32, "stable")
+        assert 'name="update.gz"' in ask("b" * 32, "Berlin")
+        assert 'status="noupdate"' in ask("c" * 32, "berlin")
+    assert (tmp_path / "counts.sqlite").exists()
+    assert (tmp_path / "update-server/head.seen.json").exists()
+
+
 def test_what_is_wrong_is_said_before_anything_is_served(tmp_path: Path, keys: list[Path]) -> None:
     for option, said in {
         "--listen=nowhere": "expected HOST:PORT",

@@ -39,7 +39,7 @@ def talk(with_it: Talk) -> None:
         with closing(listen_at("127.0.0.1:0")) as listener:
             config = Config(
                 echo, http=Impatient, ws="none", lifespan="off", log_config=None, access_log=False
-            )  # type: ignore[arg-type]  # ASGI in our words
+            )
             server = Server(config)
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             try:
