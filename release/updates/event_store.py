@@ -15,26 +15,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    Engine,
-    Integer,
-    SmallInteger,
-    and_,
-    bindparam,
-    case,
-    delete,
-    func,
-    or_,
-    select,
-    tuple_,
-    update,
-)
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, case, delete, func, select, tuple_
 
 from release.catalog.version import Version
-from release.updates.counts import MachineKey, PayloadKind, Progress, RolloutCounts
+from release.updates.counts import MachineKey, Progress, RolloutCounts
 from release.updates.event_store_pending import Offered, Pending, Place, Slot, Told
 from release.updates.event_store_schema import (
     FAILED_DELTA,
@@ -47,6 +31,7 @@ from release.updates.event_store_schema import (
     store_errors,
     writing,
 )
+from release.updates.event_store_statements import OfferRow, ToldRow, dialect_of, offer, tell
 
 T = TypeVar("T")
 _CODES = 20
@@ -85,11 +70,11 @@ class EventStore:
             with writing(self.engine) as connection:
                 told = self._told_rows(connection, batch.told)
                 if told:
-                    connection.execute(_TELL, [{**row, "now": _seconds(now)} for row in told])
+                    tell(connection, told, _seconds(now))
                 rows = [self._offer_row(slot, one, now) for slot, one in batch.offered.items()]
                 if rows:
                     # In one order everywhere: two writers that lock the same rows wait, and do not deadlock.
-                    connection.execute(_offer(self.engine), sorted(rows, key=_place_in_table))
+                    offer(connection, sorted(rows))
 
     def summary(
         self,
@@ -196,13 +181,13 @@ class EventStore:
         missing = sorted(set(places) - set(self._targets))
         if not missing:
             return
-        new = _dialect(self.engine).insert(TARGETS).on_conflict_do_nothing()
+        new = dialect_of(self.engine).insert(TARGETS).on_conflict_do_nothing()
         with writing(self.engine) as connection:
             connection.execute(new, [place._asdict() for place in missing])
             found = _read_targets(connection)
         self._targets = found
 
-    def _told_rows(self, connection: Connection, told: Mapping[Slot, Told]) -> list[dict[str, object]]:
+    def _told_rows(self, connection: Connection, told: Mapping[Slot, Told]) -> list[ToldRow]:
         """What to say about which rows, in their order; without what nobody was offered."""
         if not set(self._targets).issuperset(slot.place for slot in told):
             self._targets = _read_targets(connection)  # another server made the offer
@@ -215,12 +200,7 @@ class EventStore:
                 known.progress = max(known.progress, one.progress)
                 known.code = known.code if one.code is None else one.code
         return [
-            {
-                "to_target": target,
-                "to_machine": machine,
-                "to_progress": int(one.progress),
-                "to_code": one.code,
-            }
+            ToldRow(target, machine, int(one.progress), one.code)
             for (target, machine), one in sorted(rows.items(), key=lambda row: row[0])
         ]
 
@@ -243,18 +223,18 @@ class EventStore:
                 for machine, target in connection.execute(asked):  # the last one stays
                     yield Slot(place, MachineKey(bytes(machine))), target
 
-    def _offer_row(self, slot: Slot, one: Offered, now: datetime) -> dict[str, object]:
-        return {
-            "target": self._targets[slot.place],
-            "machine": slot.machine,
-            "group_name": one.group,
-            "offered": one.offered,
-            "kind": int(one.kind),
-            "progress": int(one.progress),
-            "code": one.code,
-            "failed_delta": one.failed_delta,
-            "written": _seconds(now),
-        }
+    def _offer_row(self, slot: Slot, one: Offered, now: datetime) -> OfferRow:
+        return OfferRow(
+            target=self._targets[slot.place],
+            machine=slot.machine,
+            group_name=one.group,
+            offered=one.offered,
+            kind=int(one.kind),
+            progress=int(one.progress),
+            code=one.code,
+            failed_delta=one.failed_delta,
+            written=_seconds(now),
+        )
 
 
 def open_event_store(url: str, base: Path) -> EventStore:
@@ -290,15 +270,6 @@ def _pieces(things: Iterable[T], size: int) -> Iterator[Sequence[T]]:
         yield some
 
 
-def _dialect(engine: Engine) -> Any:
-    """The dialect's own ``insert``, for ON CONFLICT, which both write alike."""
-    return postgresql if engine.dialect.name == "postgresql" else sqlite
-
-
-def _place_in_table(row: Mapping[str, Any]) -> tuple[int, bytes]:
-    return row["target"], row["machine"]
-
-
 def _counts(found: Mapping[int, tuple[int, ...]], codes: Mapping[int, int]) -> RolloutCounts:
     def machines(progress: Progress) -> int:
         return int(found.get(progress, (0,))[0])
@@ -314,41 +285,3 @@ def _counts(found: Mapping[int, tuple[int, ...]], codes: Mapping[int, int]) -> R
         silent=sum(int(row[2]) for progress, row in found.items() if progress < Progress.FAILED),
         codes=MappingProxyType(dict(codes)),
     )
-
-
-def _offer(engine: Engine) -> Any:
-    """The statement that adds an offer, or merges it into what is there."""
-    new = _dialect(engine).insert(OFFERS)
-    given, there = new.excluded, OFFERS.c
-    return new.on_conflict_do_update(
-        index_elements=[there.target, there.machine],
-        set_={
-            "offered": case((given.offered < there.offered, given.offered), else_=there.offered),
-            "kind": given.kind,
-            "progress": case((given.progress > there.progress, given.progress), else_=there.progress),
-            "code": case((given.code.is_not(None), given.code), else_=there.code),
-            "failed_delta": or_(there.failed_delta, given.failed_delta),
-            "written": given.written,
-        },
-    )
-
-
-def _telling() -> dict[str, Any]:
-    there, progress = OFFERS.c, bindparam("to_progress", type_=SmallInteger)
-    fails = progress == int(Progress.FAILED)
-    return {
-        "progress": case((there.progress < progress, progress), else_=there.progress),
-        "code": case(
-            (fails, func.coalesce(bindparam("to_code", type_=Integer), there.code)), else_=there.code
-        ),
-        "failed_delta": or_(there.failed_delta, and_(fails, there.kind == int(PayloadKind.DELTA))),
-        "written": bindparam("now", type_=BigInteger),
-    }
-
-
-_TELL = (
-    update(OFFERS)
-    .where(OFFERS.c.target == bindparam("to_target"), OFFERS.c.machine == bindparam("to_machine"))
-    .values(**_telling())
-)
-"""The statement that says how far a machine got with an offer; without one it changes nothing."""

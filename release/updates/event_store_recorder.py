@@ -46,7 +46,7 @@ class RecorderOptions:
     remembered: int = 200_000
     """Machines kept in memory of each kind: deltas offered, deltas that failed, offers under a limit."""
     rows: int = 20_000_000
-    """Rows in the database, beyond which no machine is added; some 3 GB."""
+    """Rows in the database, beyond which no machine is added; some 1 to 3 GB."""
     keep: timedelta = timedelta(days=60)
     """How long a row is kept after its last change."""
 
