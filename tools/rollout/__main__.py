@@ -22,7 +22,8 @@ def to_json(run: Run, seconds: float) -> dict[str, Any]:
         "machines": run.machines,
         "seconds": round(seconds, 1),
         "decisions": run.decisions,
-        "offered": int((run.offered < run.ends).sum()),
+        "offered": int((run.offered <= run.ends).sum()),
+        "largest_lag": round(run.lag(), 5),
         "watched_for_flapping": run.watched,
         "checks": [{**one._asdict(), "holds": one.holds} for one in run.checks()],
         "halt": None

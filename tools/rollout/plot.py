@@ -16,6 +16,7 @@ from tools.rollout.simulate import Run
 # Okabe and Ito's colours, which differ for colour-blind eyes too; and in lightness.
 _COLOURS = ("#0072b2", "#e69f00", "#cc79a7", "#009e73", "#56b4e9")
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _PANEL = 960, 820, 70, 30, 56, 280
+_ROUND = 400
 _FONT = 'font-family="DejaVu Sans, Helvetica, Arial, sans-serif"'
 
 
@@ -62,7 +63,7 @@ def _shares(runs: Sequence[Run]) -> Iterator[str]:
         yield from _tick(axes, day * DAY, f"day {day}")
     for part in range(5):
         yield from _mark(axes, part / 4, f"{25 * part} %")
-    times = np.arange(0, 8 * DAY + 1, HOUR)
+    times = np.arange(0, 8 * DAY + 1, HOUR // 6)
     for number, run in enumerate(runs):
         colour = _COLOURS[number]
         yield axes.line(_points(times, run.offered_share(times)), colour, 'stroke-width="2.5"')
@@ -76,7 +77,7 @@ def _halts(runs: Sequence[Run]) -> Iterator[str]:
     if not ends:
         return
     length = (max(one.at for one in ends) // HOUR + 5) * HOUR
-    most = max(one.offered for one in ends) * 1.2
+    most = float(_ROUND * (max(one.offered for one in ends) // _ROUND + 1))
     axes = _Axes(top=_TOP + _PANEL + 110, length=length, most=most)
     yield _caption(axes, "Machines that were offered a bad release until it halted by itself")
     for hour in range(0, length // HOUR + 1, 6):

@@ -119,7 +119,7 @@ def _steps(*steps: tuple[int, str]) -> tuple[RolloutStep, ...]:
 
 LINEAR = RolloutRules(steps=_steps((7 * 24, "1")), linear=True, halt=HALT)
 STEPPED = RolloutRules(
-    steps=_steps((0, "0.01"), (24, "0.05"), (48, "0.25"), (96, "0.5"), (144, "1")), halt=HALT
+    steps=_steps((0, "0.01"), (36, "0.05"), (60, "0.25"), (108, "0.5"), (156, "1")), halt=HALT
 )
 _GOOD = Scenario(name="linear", title="linear, 7 days", rules=LINEAR, pause=(3 * DAY, 4 * DAY))
 SCENARIOS: tuple[Scenario, ...] = (
@@ -129,4 +129,5 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(name="stepped-failing", title="stepped, 12 % fail", rules=STEPPED, failing=0.12),
     Scenario(name="stepped-silent", title="stepped, 40 % silent", rules=STEPPED, silent=0.4),
 )
-"""The pause is a day, in the middle, so that both good ones last eight days."""
+"""The pause is a day, in the middle, so that both good ones last eight days. The first step lasts longer than
+``silence_after``, so that what is silent halts in it."""

@@ -114,6 +114,11 @@ class Run:
         """What the plan says for each time, halted or not."""
         return np.array([_planned(self.scenario, int(at)) for at in times])
 
+    def lag(self) -> float:
+        """By how much the share of all machines was below the plan of the same moment, at the most."""
+        times = np.arange(0, self.ends, 300)
+        return float((self.planned_share(times) - self.offered_share(times)).max())
+
     def checks(self) -> tuple[Check, ...]:
         """What must hold of every run."""
         above, below = self.deviations()
