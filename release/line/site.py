@@ -77,6 +77,7 @@ def _published(state: State, release: Release) -> PublishedRelease:
         release_digest=state.releases[version].release,
         channels=tuple(entries.values()),
         withdrawals=_stops(state, StopAction.WITHDRAW, lambda stop: stop.version == version),
+        collected=state.collected.get(version),
     )
 
 

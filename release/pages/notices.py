@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from release.pages import addresses
 from release.pages.links import Link, release_link
@@ -60,6 +60,8 @@ def release_notices(site: Site, published: PublishedRelease, page: str) -> tuple
     entries = sorted(published.channels, key=lambda entry: site.channels.rank(entry.name), reverse=True)
     if published.withdrawn:
         found.append(_withdrawn(site, published, page))
+    if published.collected is not None:
+        found.append(_collected(site, published, published.collected, page))
     for entry in entries:
         if is_current(site, published, entry):
             found += _paused(published, entry, page)
@@ -147,6 +149,18 @@ def _withdrawn(site: Site, published: PublishedRelease, page: str) -> Notice:
         title=f"{version} is withdrawn: do not install it",
         effect="No channel offers it any more, and no machine is updated to it. What it was stays on record.",
         facts=(*facts, *([instead] if instead else [])),
+        href=addresses.from_page(page, addresses.release_page(version)),
+    )
+
+
+def _collected(site: Site, published: PublishedRelease, since: datetime, page: str) -> Notice:
+    version = published.release.version
+    instead = _instead(site, published, page)
+    return Notice(
+        level=Level.WARN,
+        title=f"The files of {version} are not kept any more",
+        effect="No channel needs them. What the release was stays on record, with its signature.",
+        facts=(Fact(label="Since", time=time_of(since)), *([instead] if instead else [])),
         href=addresses.from_page(page, addresses.release_page(version)),
     )
 

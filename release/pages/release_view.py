@@ -72,6 +72,8 @@ class ReleaseView:
     frame: Frame
     version: str
     withdrawn: bool
+    only_on_record: bool
+    """Nothing of it is there to take: it is withdrawn, or not kept any more."""
     notices: tuple[Notice, ...]
     standings: tuple[Standing, ...]
     current: tuple[str, ...]
@@ -110,6 +112,7 @@ def release_view(site: Site, published: PublishedRelease) -> ReleaseView:
         frame=_frame(site, published, page),
         version=str(release.version),
         withdrawn=bool(published.withdrawn),
+        only_on_record=published.only_on_record,
         notices=release_notices(site, published, page),
         standings=states,
         current=tuple(state.title for state in states if state.word in _OFFERED),
@@ -161,7 +164,7 @@ def _board(site: Site, published: PublishedRelease, board: BoardRelease, page: s
     payloads = tuple(_payload(site, item, full, payload_base, page) for item in board.payloads)
     files = tuple(_file(artifact, file_base, page) for artifact in board.files)
     address = addresses.absolute(site, payload_base if payloads else file_base)
-    if published.withdrawn:
+    if published.only_on_record:
         payloads = tuple(replace(payload, file=_kept(payload.file)) for payload in payloads)
         files, address = tuple(_kept(file) for file in files), None
     return BoardSection(

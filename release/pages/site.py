@@ -90,13 +90,24 @@ class ChannelEntry:
 class PublishedRelease:
     """A release on the mirror. ``channels`` is empty as long as it was promoted to none.
 
-    ``withdrawals`` are in any order. A release is withdrawn while one of them stands.
+    ``withdrawals`` are in any order. A release is withdrawn while one of them stands. ``collected`` is
+    since when its files are not kept any more (aware, UTC); None while they are.
     """
 
     release: Release
     release_digest: Digest
     channels: tuple[ChannelEntry, ...] = ()
     withdrawals: tuple[Stop, ...] = ()
+    collected: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.collected is not None:
+            _check_utc("release: collected", self.collected)
+
+    @property
+    def only_on_record(self) -> bool:
+        """Whether nothing of it is there to take."""
+        return bool(self.withdrawn) or self.collected is not None
 
     @property
     def withdrawn(self) -> tuple[Stop, ...]:
