@@ -17,6 +17,7 @@ from release.line.rollouts import RolloutStanding, rollout_standings, run_watch,
 from release.line.statements import ask_to_resume
 from release.promotion.policy import Policy
 from release.updates.counts import RolloutCounts
+from release.updates.outcome import CODES
 from release.wiring import open_yard
 from release.wiring.events import open_events
 
@@ -134,7 +135,12 @@ def _lines(one: RolloutStanding, policy: Policy) -> list[str]:
 
 
 def _codes(counts: RolloutCounts) -> str:
-    return ", ".join(f"code {code} on {number}" for code, number in counts.codes.items()) or "no code"
+    found = (f"{_named(code)} on {number}" for code, number in counts.codes.items())
+    return ", ".join(found) or "no code"
+
+
+def _named(code: int) -> str:
+    return f"code {code} ({CODES[code]})" if code in CODES else f"code {code}"
 
 
 def _as_json(one: RolloutStanding) -> dict[str, Json]:

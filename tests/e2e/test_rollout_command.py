@@ -34,7 +34,7 @@ def test_status_shows_plan_share_and_machines(rollout_yard: RolloutYard) -> None
     assert rollout_yard.humpyard("rollout", "status") == 0
     said = rollout_yard.output()
     assert "alpha    4600.0.0  10 %   rolling out  4        3          1       0 of 0" in said
-    assert "alpha: failed with code 44 on 1; deltas failed on 0" in said
+    assert "alpha: failed with code 44 (rolled-back) on 1; deltas failed on 0" in said
 
 
 def test_watching_halts_a_rollout_once_and_tells_machines(rollout_yard: RolloutYard) -> None:
