@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Lock
 
 from release.catalog.board import Board
-from release.catalog.naming import HEAD_FILE, PAGES_PREFIX
+from release.catalog.channel_info import alias_folder
+from release.catalog.naming import HEAD_FILE, PAGES_PREFIX, POINTER_FILE, current_prefix
 from release.catalog.version import Version
 from release.ledger.chain import Chain
+from release.ledger.state import base_of
 from release.line.channel_documents import present_document
 from release.line.head import present_head
 from release.line.yard import Yard
 from release.mirror.pointers import read_channel_pointer
-from release.mirror.replica import Document
+from release.mirror.replica import CURRENT, Document
 from release.mirror.store import LostRaceError
+from release.promotion.delivery import MirrorSite
 from release.trust.channel_document import (
     CHANNEL_FILE,
     ChannelDocumentError,
@@ -48,6 +52,38 @@ class Saying:
     chain: Chain
     channels: tuple[ChannelSaying, ...]
     pages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewSaying:
+    """A folder in which a channel is shown: its own ``current``, or a stream's name under its base."""
+
+    said: ChannelSaying
+    channel: str
+    folder: str
+    documents: tuple[Document, ...]
+    """``version.txt``, which leads to all others, last. A channel document is of its own channel only."""
+
+    @property
+    def is_alias(self) -> bool:
+        """Whether it shows a channel in the place of another."""
+        return self.channel != self.said.channel
+
+
+def views(saying: Saying, site: MirrorSite) -> Iterator[ViewSaying]:
+    """All that a mirror shows of the channels that it serves. Pure."""
+    for one in saying.channels:
+        if not site.serves(one.channel):
+            continue
+        prefix = current_prefix(one.channel, one.board)
+        found = ((prefix + CHANNEL_FILE, one.document), (prefix + POINTER_FILE, one.pointer))
+        documents = tuple(Document(key=key, data=data) for key, data in found if data is not None)
+        yield ViewSaying(said=one, channel=one.channel, folder=CURRENT, documents=documents)
+        base = base_of(one.channel, saying.chain.state.streams)
+        if base is not None and one.pointer is not None:
+            folder = alias_folder(base, one.channel)
+            pointer = Document(key=f"{base}/{one.board}/{folder}/{POINTER_FILE}", data=one.pointer)
+            yield ViewSaying(said=one, channel=base, folder=folder, documents=(pointer,))
 
 
 def saying_of(yard: Yard) -> Saying | None:

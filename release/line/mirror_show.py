@@ -16,7 +16,6 @@ from functools import partial
 from release.catalog.channel_info import (
     CHANNEL_INFO,
     StreamSupport,
-    alias_folder,
     channel_info,
     lts_info,
     lts_info_key,
@@ -24,9 +23,7 @@ from release.catalog.channel_info import (
 from release.catalog.naming import (
     EVIDENCE_PREFIX,
     HEAD_FILE,
-    POINTER_FILE,
     POLICY_PREFIX,
-    current_prefix,
     ledger_key,
 )
 from release.digests import hash_stream
@@ -34,18 +31,18 @@ from release.errors import HumpyardError
 from release.ledger.state import base_of
 from release.line.mirror_files import mirror_release
 from release.line.mirror_notes import take_note
-from release.line.mirror_saying import ChannelSaying, Judge, Saying, is_newer, saying_of
+from release.line.mirror_saying import ChannelSaying, Judge, Saying, ViewSaying, is_newer, saying_of, views
 from release.line.mirror_wishes import Place, heads, lacking
 from release.line.mirrors import Behind, Mirror, mirrors_of
 from release.line.steps import Job, Report, Step
 from release.line.yard import Yard
 from release.mirror.plan import Wanted
-from release.mirror.replica import CURRENT, CurrentView, Document, Replica
+from release.mirror.replica import CurrentView, Document, Replica
 from release.mirror.store import MissingObjectError, ObjectTooLargeError
 from release.mirror.store_replica import StoreReplica
 from release.mirror.sync import Upload
 from release.promotion.delivery import MirrorSite
-from release.trust.channel_document import CHANNEL_FILE, CHANNEL_LIMIT
+from release.trust.channel_document import CHANNEL_LIMIT
 from release.trust.head import HEAD_LIMIT, ChannelStatus
 
 PLAIN = "text/plain; charset=utf-8"
@@ -143,17 +140,17 @@ class _Showing:
             known = -1 if present is None or self.thorough else present.ledger.sequence
             replica.write_once(list(self._objects(replica, known)))
             replica.replace([Document(key=HEAD_FILE, data=saying.data)], self.judge.may_follow)
-        for view in self._views():
-            self._show(replica, *view)
+        for view in views(saying, self.mirror.site):
+            self._show(replica, view)
         replica.replace(info_documents(saying, self.mirror.site, self.yard.clock()))
         return at
 
     def _show_store(self) -> None:
         """What the store does not need, and who is led to it as to a mirror does."""
         documents = list(info_documents(self.saying, self.mirror.site, self.yard.clock()))
-        for said, channel, folder in self._views():
-            if folder != CURRENT:
-                documents += self._documents(said, f"{channel}/{said.board}/{folder}/")
+        for view in views(self.saying, self.mirror.site):
+            if view.is_alias:
+                documents += view.documents
         StoreReplica.copied(self.yard.store).replace(documents)
 
     def _head_there(self, replica: Replica) -> bytes | None:
@@ -181,41 +178,22 @@ class _Showing:
         source = partial(self.yard.store.open, key)
         return Upload(key=key, source=source, size=found.size, sha256=found.sha256)
 
-    def _views(self) -> Iterator[tuple[ChannelSaying, str, str]]:
-        """Each channel's own ``current``, and for a stream ``current-2024`` under what it is a stream of."""
-        streams = self.saying.chain.state.streams
-        for one in self.saying.channels:
-            if not self.mirror.site.serves(one.channel):
-                continue
-            yield one, one.channel, CURRENT
-            base = base_of(one.channel, streams)
-            if base is not None:
-                yield one, base, alias_folder(base, one.channel)
-
-    def _show(self, replica: Replica, said: ChannelSaying, channel: str, folder: str) -> None:
-        prefix = f"{channel}/{said.board}/{folder}/"
-        documents = self._documents(said, prefix)
-        if not self.thorough and all(_is_there(replica, one) for one in documents):
+    def _show(self, replica: Replica, view: ViewSaying) -> None:
+        if not self.thorough and all(_is_there(replica, one) for one in view.documents):
             return  # the last of them leads to all others and was written last
+        said = view.said
         if said.version is None:
-            replica.replace(documents, self.judge.may_follow)
+            replica.replace(view.documents, self.judge.may_follow)
             return
-        view = CurrentView(
-            channel=channel,
+        shown = CurrentView(
+            channel=view.channel,
             board=said.board,
             version=said.version,
             files=self._files(said),
-            documents=documents,
-            folder=folder,
+            documents=view.documents,
+            folder=view.folder,
         )
-        replica.show_current(view, self.judge.may_follow)
-
-    def _documents(self, said: ChannelSaying, prefix: str) -> tuple[Document, ...]:
-        """An alias has the pointer alone: a channel document is of its own channel only."""
-        found = [(POINTER_FILE, said.pointer)]
-        if prefix == current_prefix(said.channel, said.board):
-            found.insert(0, (CHANNEL_FILE, said.document))
-        return tuple(Document(key=prefix + name, data=data) for name, data in found if data is not None)
+        replica.show_current(shown, self.judge.may_follow)
 
     def _files(self, said: ChannelSaying) -> tuple[Wanted, ...]:
         """The files of the version that the channel is at, as they are under the channel."""
