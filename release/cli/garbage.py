@@ -47,10 +47,12 @@ def collect(
                 say("nothing was done: say --really")
             return
         told: list[Deleted | Spared] = []
-        lines = work(garbage_job(yard, told.append if as_json else _say))
-        if as_json:
-            gone, stays = _parts(told)
-            emit({"format": "humpyard-garbage-1", "steps": list(lines), "deleted": gone, "spared": stays})
+        try:
+            work(garbage_job(yard, told.append if as_json else _say))
+        finally:  # a mirror that was away ends it with an error, and something was done all the same
+            if as_json:
+                gone, stays = _parts(told)
+                emit({"format": "humpyard-garbage-1", "deleted": gone, "spared": stays})
 
 
 def _show(yard: Yard, *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 
 from release.cli.main import run
-from tests.e2e.refusal import REFUSED
-from tests.keeping_policy import UNNEEDED, VERSIONS
+from tests.e2e.refusal import REFUSED, UNAVAILABLE
+from tests.keeping_policy import UNNEEDED, VERSIONS, let_go_soon, publish_all
+from tests.mirror_web import MirrorWeb, unavailable
+from tests.mirror_yard import add_access, add_mirrors
 from tests.small_yard import BOARD, PRODUCT, SmallYard, write_image_set
 
 Said = Callable[..., tuple[int, str, str]]
@@ -113,3 +116,39 @@ def test_verifying_what_was_collected_fails_and_names_what_is_missing(
     out, err = capsys.readouterr()
     assert f"{BOARD}/{UNNEEDED}" in out
     assert "may have been collected" in " ".join(err.split())
+
+
+def test_a_real_mirror_that_lags_keeps_what_its_pointer_leads_to_until_it_has_caught_up(
+    yard_template: Path, web: MirrorWeb, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(yard_template, tmp_path / "yard")
+    yard = SmallYard(tmp_path / "yard")
+    shutil.rmtree(yard.mirror)
+    web.roots["a"] = mirror = tmp_path / "a"
+    add_mirrors(yard.root / "policy.toml", [("a", web.address("a"))], 1)
+    add_access(yard.settings, "a", url=f"file:{mirror}")
+    let_go_soon(yard)
+    assert yard.humpyard("ledger", "begin") == 0
+    publish_all(yard)
+    assert yard.humpyard("mirrors", "sync") == 0
+    images = mirror / "alpha" / BOARD / str(UNNEEDED)
+    assert images.is_dir()
+    current = mirror / "alpha" / BOARD / "current"
+    view = current.readlink()
+    current.unlink()
+    current.mkdir()
+    (current / "version.txt").write_text(f"FLATCAR_VERSION={UNNEEDED}\n")
+    capsys.readouterr()
+    assert yard.humpyard("garbage", "collect", "--really", "--json") == 0
+    found = told(capsys.readouterr().out)
+    assert found["deleted"] == []
+    assert [one["place"] for one in found["spared"]] == ["a", "the origin"]
+    assert list(images.iterdir())
+    assert bytes_of(yard)
+    shutil.rmtree(current)
+    current.symlink_to(view)
+    assert yard.humpyard("garbage", "collect", "--really") == 0
+    assert not list(images.iterdir())
+    assert not bytes_of(yard)
+    web.faults["a"] = unavailable
+    assert yard.humpyard("garbage", "collect", "--really") == UNAVAILABLE
