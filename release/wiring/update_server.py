@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import time
 from collections.abc import Callable, Container, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -15,7 +17,7 @@ from pydantic import ValidationError
 
 from release.catalog.board import Board
 from release.digests import Digest
-from release.errors import InputError, storage_errors
+from release.errors import HumpyardError, InputError, storage_errors
 from release.ledger.fold import Trust
 from release.mirror.pace import Pace
 from release.settings import Settings, StoreSettings, load_settings
@@ -44,6 +46,8 @@ from release.wiring import KeyringVerifier, open_mirror, utc_now
 _PATH = "/v1/update"
 _PATIENCE = 20.0
 """Seconds below the least rate before a mirror is left alone; the next one is asked then."""
+_RESTART = 5.0
+"""Seconds before a process that cannot begin is replaced."""
 _PATIENCE_AT_END = 2.0
 """Seconds that a mirror has to finish an answer when the server ends."""
 
@@ -104,7 +108,8 @@ def serve(options: ServeOptions) -> None:
         workers=server.workers,
         proxies=server.trusted_proxies if server.access_log else (),
     )
-    run_server(partial(make_app, options), run, open_log())
+    make = make_app if server.workers == 1 else make_worker
+    run_server(partial(make, options), run, open_log())
 
 
 def open_log() -> EventLog:
@@ -160,6 +165,19 @@ def make_app(options: ServeOptions) -> UpdateApp:
     )
 
 
+def make_worker(options: ServeOptions) -> UpdateApp:
+    """As ``make_app``; where that fails now, as when the database is away, the process ends, not at once.
+
+    Its parent then starts another one.
+    """
+    try:
+        return make_app(options)
+    except HumpyardError as error:
+        open_log().say("start-failed", error=error.message)
+        time.sleep(_RESTART)
+        raise SystemExit(1) from None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Counting:
     """What counts, and what is stopped because of it."""
@@ -199,6 +217,8 @@ def _counting(options: ServeOptions, documents: Documents) -> _Counting:
 def _begin(counting: _Counting, refresher: Refresher) -> None:
     counting.recorder.start()
     refresher.start()
+    gc.collect()
+    gc.freeze()  # what was imported stays; looking through it again and again takes time from machines
 
 
 def _end(counting: _Counting, refresher: Refresher, stack: ExitStack) -> None:

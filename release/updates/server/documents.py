@@ -199,6 +199,9 @@ class Documents:
             self._memory.keep_seen(seen)
         self._seen = seen
         places = frozenset(self._wanted.places(head))
+        if not places:
+            said = ", ".join(head.channels) or "none"
+            self._changes.tell("places", said, "nothing-to-serve", channels_of_the_head=said)
         self.held = replace(
             self.held,
             places=places,

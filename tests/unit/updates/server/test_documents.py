@@ -230,3 +230,11 @@ def test_a_head_of_nobody_is_no_head() -> None:
     desk.mirror.put_head(head_of(document()), MALLORY.sign)
     assert not desk.documents.refresh()
     assert not desk.documents.held.places
+
+
+def test_a_head_without_anything_that_is_wanted_is_told_of_once() -> None:
+    desk = Desk(("one",), wanted=Wanted(channels=frozenset({"beta"})))
+    desk.mirror.publish(document())
+    desk.documents.refresh()
+    desk.documents.refresh()
+    assert [line["channels_of_the_head"] for line in desk.told("nothing-to-serve")] == ["stable"]
