@@ -80,8 +80,8 @@ class Answering:
             return AppAnswer(app=app, answer=None)
         failed = FailedDeltas(self.recorder, machine)
         answer = decide(served.document, machine_of(request, app, failed), now, group.limits)
-        if isinstance(answer, Update) and answer.release.release in held.withdrawn:
-            answer = NoUpdate(reason=Reason.WITHDRAWN)
+        if isinstance(answer, Update):
+            answer = _by_head(held, served.document, answer)
         if isinstance(answer, Update):
             answer = self._offer(machine, answer, group, served.document, now)
         self.metrics.answer(place, _word(answer))
@@ -144,6 +144,14 @@ def _why_none(held: Held, place: Place) -> Reason:
     if place in held.places or not held.channels:
         return Reason.NO_DOCUMENT
     return Reason.UNKNOWN_BOARD if place.channel in held.channels else Reason.UNKNOWN_CHANNEL
+
+
+def _by_head(held: Held, document: ChannelDocument, update: Update) -> Answer:
+    """The update, unless the newest head stopped it and the document does not know that yet."""
+    if update.release.release in held.withdrawn:
+        return NoUpdate(reason=Reason.WITHDRAWN)
+    paused = held.pauses(document, update.release.version) or held.pauses(document, update.target)
+    return NoUpdate(reason=Reason.PAUSED) if paused else update
 
 
 def _word(answer: Answer) -> str:

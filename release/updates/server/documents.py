@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from release.catalog.board import Board
 from release.catalog.naming import HEAD_FILE
+from release.catalog.version import Version
 from release.digests import Digest
 from release.errors import HumpyardError, InputError, NotVerifiedError
 from release.ledger.fields import format_time
 from release.mirror.store import MissingObjectError
 from release.trust.channel_document import CHANNEL_LIMIT, ChannelDocument, channel_document_key
-from release.trust.head import HEAD_LIMIT, MirrorHead
+from release.trust.head import HEAD_LIMIT, ChannelStatus, MirrorHead
 from release.trust.seen import Seen
 from release.trust.verify import Visitor, verify_head
 from release.updates.omaha_response import Manifests, prepare
@@ -88,10 +90,19 @@ class Held:
     channels: frozenset[str] = frozenset()
     withdrawn: frozenset[Digest] = frozenset()
     """Releases that the newest head withdraws, whatever a document says that is older."""
+    paused: frozenset[tuple[str, Version]] = frozenset()
+    """Channels and what they are at, where the newest head says that it is paused."""
+    head_at: int = 0
+    """The ledger entry that the newest head names: what a document says of a later one stands."""
 
     def fresh(self, now: datetime) -> list[Place]:
         """The places with a document that has not expired."""
         return [place for place, one in self.served.items() if now < one.document.expires]
+
+    def pauses(self, document: ChannelDocument, version: Version) -> bool:
+        """Whether the newest head pauses what ``document``, which is older, still offers."""
+        older = document.ledger.sequence <= self.head_at
+        return older and (document.channel, version) in self.paused
 
 
 NOTHING = Held(served=MappingProxyType({}))
@@ -194,10 +205,8 @@ class Documents:
 
     def _take_head(self, head: MirrorHead) -> None:
         """Remember a head, and which documents it says that there are."""
-        seen = Seen(product=head.product, ledger=head.ledger, issued=head.issued)
-        if self._memory is not None and seen != self._seen:
-            self._memory.keep_seen(seen)
-        self._seen = seen
+        before = self._seen
+        self._seen = Seen(product=head.product, ledger=head.ledger, issued=head.issued)
         places = frozenset(self._wanted.places(head))
         if not places:
             said = ", ".join(head.channels) or "none"
@@ -207,7 +216,15 @@ class Documents:
             places=places,
             channels=frozenset(place.channel for place in places),
             withdrawn=frozenset(one.release for one in head.withdrawn),
+            paused=frozenset(
+                (channel, now.version)
+                for channel, now in head.channels.items()
+                if now.status is ChannelStatus.PAUSED
+            ),
+            head_at=head.ledger.sequence,
         )
+        if self._memory is not None and before != self._seen:
+            self._remember(partial(self._memory.keep_seen, self._seen))
 
     def _hold(self, place: Place, document: ChannelDocument, data: bytes, mirror: str) -> None:
         served = Served(document=document, manifests=prepare(document), data=data)
@@ -225,7 +242,16 @@ class Documents:
             mirror=mirror,
         )
         if self._memory is not None and mirror != "memory":
-            self._memory.keep(place.channel, document.board, data)
+            self._remember(partial(self._memory.keep, place.channel, document.board, data))
+
+    def _remember(self, keep: Callable[[], None]) -> None:
+        """A disk that is full, or of somebody else, must not hold back what mirrors say."""
+        try:
+            keep()
+        except HumpyardError as error:
+            self._changes.tell("memory", "failed", "memory-failed", error=error.message)
+        else:
+            self._changes.settle("memory", "good")
 
     def _forget_expired(self, now: datetime) -> None:
         """Tell of documents that ended, and let go of those that no head speaks of any more."""

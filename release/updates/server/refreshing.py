@@ -41,6 +41,7 @@ class Refresher:
 
     def _run(self) -> None:
         self._guarded(self._documents.recall)
+        self._guarded(self._after)  # the fuse looks before mirrors are waited for
         while not self._stopping.is_set():
             good = self._guarded(self._documents.refresh)
             self._guarded(self._after)

@@ -103,6 +103,18 @@ def test_a_release_that_the_newest_head_withdraws_is_not_offered_by_the_older_do
     assert b'status="noupdate"' in desk.answering().answer(request_body()).body
 
 
+def test_a_release_that_the_newest_head_pauses_is_not_offered_by_the_older_document(desk: Desk) -> None:
+    answering = desk.answering()
+    paused = document(offer(NEW, status=ChannelStatus.PAUSED), sequence=12)
+    desk.mirror.put_head(head_of(paused, sequence=12))
+    assert not desk.documents.refresh()
+    assert b'status="noupdate"' in answering.answer(request_body()).body
+    resumed = document(sequence=13)
+    desk.mirror.put_document(resumed)
+    desk.documents.refresh()
+    assert b"<manifest" in answering.answer(request_body()).body, "it is newer than the head"
+
+
 def test_a_group_holds_back_by_share_delay_and_window(desk: Desk) -> None:
     night = OfferWindow(zone=ZoneInfo("UTC"), days=frozenset(), begins=time(1), ends=time(2))
     held_back = {

@@ -49,6 +49,15 @@ def test_a_fault_in_one_round_does_not_end_the_others() -> None:
     assert desk.told("refresh-fault")[0]["error"] == "ZeroDivisionError"
 
 
+def test_what_was_remembered_is_looked_at_before_mirrors_are_asked() -> None:
+    rounds, looked = Rounds(lambda _: True), list[int]()
+    refresher = Refresher(rounds, Desk(("one",)).log, 0.01, lambda: looked.append(rounds.count))  # type: ignore[arg-type]  # as above
+    refresher.start()
+    assert rounds.three.wait(30)
+    refresher.stop()
+    assert looked[0] == 0
+
+
 def test_rounds_end_when_it_is_stopped() -> None:
     desk, rounds = Desk(("one",)), Rounds(lambda _: True)
     refresher = Refresher(rounds, desk.log, 0.01)  # type: ignore[arg-type]  # as above

@@ -202,6 +202,19 @@ def test_a_server_that_starts_anew_remembers_and_is_not_taken_back(memory: Memor
     assert generation(desk) == 2
 
 
+def test_a_memory_that_cannot_be_written_holds_back_no_news(memory: Memory) -> None:
+    desk = Desk(("one",), memory=memory)
+    desk.mirror.publish(document())
+    memory.directory.rmdir()
+    memory.directory.write_bytes(b"no directory any more")
+    assert desk.documents.refresh()
+    assert set(desk.documents.held.served) == {STABLE}
+    desk.mirror.publish(document(sequence=11), sequence=11, withdrawn=[release(OLD)])
+    assert desk.documents.refresh()
+    assert desk.documents.held.withdrawn == {release(OLD).release}
+    assert len(desk.told("memory-failed")) == 1
+
+
 def test_a_damaged_memory_is_not_believed(memory: Memory) -> None:
     desk = Desk(("one",), memory=memory)
     desk.mirror.publish(document())
