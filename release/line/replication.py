@@ -20,7 +20,7 @@ from release.ledger.state import State
 from release.line.mirror_files import MirrorRelease, mirror_release, size_of
 from release.line.mirror_notes import take_note
 from release.line.mirror_probe import check_replica
-from release.line.mirror_watch import Carrier, Watch
+from release.line.mirror_watch import Carrier, GivenUpError, Watch
 from release.line.mirror_wishes import Place
 from release.line.mirrors import Behind, Mirror
 from release.line.read_back import ReadBackError, read_back
@@ -31,6 +31,8 @@ from release.mirror.store import ConflictError
 from release.mirror.store_replica import StoreReplica
 from release.pages.listing import release_listings
 
+_late: dict[str, Future[None]] = {}
+"""Threads that nobody waited for and that may still work, by the public address of their mirror."""
 _LOOK = 0.2
 """Seconds between looks at whether somebody is waited for in vain."""
 
@@ -86,8 +88,8 @@ def bring(
     Raises:
         HumpyardError: the ledger cannot be written, or the store cannot say what a release is.
     """
-    errands = [one for one in errands if one.places]
     result = Brought()
+    errands = _free(errands, result)
     if not errands:
         return result
     state = yard.ledger.state()
@@ -119,6 +121,22 @@ class _Thread:
         return 0.0 if access is None else access.patience
 
 
+def _free(errands: Sequence[Errand], result: Brought) -> list[Errand]:
+    """Those with something to bring, to mirrors that no thread of before is still busy with."""
+    free = []
+    for one in errands:
+        before = _late.get(one.mirror.site.url)
+        if before is not None and before.done():
+            del _late[one.mirror.site.url]
+            before = None
+        if before is None and one.places:
+            free.append(one)
+        elif one.places:
+            error = GivenUpError(f"{one.mirror.name}: an earlier try is not over yet")
+            result.behind.append(Behind(mirror=one.mirror.name, what="not tried again", error=error))
+    return free
+
+
 def _attend(
     yard: Yard,
     threads: Sequence[_Thread],
@@ -145,6 +163,7 @@ def _attend(
             waited = time.monotonic() - waits_since
             for late in [one for one in left.values() if waited >= one.patience]:
                 left.pop(late.future)
+                _late[late.errand.mirror.site.url] = late.future
                 result.behind.append(late.carrier.left_behind())
 
 
