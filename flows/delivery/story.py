@@ -27,7 +27,9 @@ from release.wiring import open_yard
 
 _NEWER_THAN_ALL_SOURCES = "4500.0.0"
 """A version that no delta starts from."""
-_REFRESHED = 20.0
+_DOWNLOAD = 2.0
+"""Seconds that a download takes at least. What two servers hear of one machine meets in the database."""
+_REFRESHED = 30.0
 """Seconds in which update servers have seen what the pipeline signed."""
 
 
@@ -65,9 +67,7 @@ class Delivery:
 
     @contextmanager
     def _update_servers(self) -> Iterator[None]:
-        self.say(
-            f"7. {len(self.servers)} update servers, which know public keys and mirrors only, behind nginx"
-        )
+        self.say(f"7. {len(self.servers)} update servers behind nginx, which read both mirrors")
         program = Path(sys.executable).with_name("humpyard")
         with ExitStack() as stack:
             for number, port in enumerate(self.servers, 1):
@@ -119,6 +119,7 @@ class Delivery:
     def _failed_delta(self) -> None:
         broken = self._machine("c3")
         self._expect(broken.poll().delta, "expected a delta at first")
+        time.sleep(_DOWNLOAD)
         broken.tells(FAILED, code=10)
         found = self._await(broken, lambda one: not one.delta)
         self._expect(found.version == str(NEW), f"expected {NEW}, found {found}")
@@ -163,7 +164,7 @@ class Delivery:
         self.stop_bucket()
         _, told = machine.updated(ordered, self.demo.out / "machines" / "f6")
         self.tell(f"{OLD}: {told}")
-        self._command("mirrors", "status", expect=1)
+        self._command("mirrors", "audit", expect=1)
 
     def _same_bits(self) -> None:
         self.say("12. What they ended with is what was built")
