@@ -253,3 +253,20 @@ def test_a_withdrawal_reaches_the_mirrors(mirrored: MirrorYard) -> None:
         assert (mirrored.root(name) / HEAD_FILE).read_bytes() == (
             mirrored.small.mirror / HEAD_FILE
         ).read_bytes()
+
+
+def test_a_probe_tries_the_store_and_every_mirror_and_leaves_nothing(
+    mirrored: MirrorYard, terminal: Terminal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mirrored.promote() == 0
+    before = (tree(mirrored.roots), tree(mirrored.small.mirror))
+    capsys.readouterr()
+    assert mirrored.small.humpyard("mirrors", "probe", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {"origin", *NAMES}
+    for one in found.values():
+        assert {each["verdict"] for each in one["findings"]} == {"kept"}
+    assert (tree(mirrored.roots), tree(mirrored.small.mirror)) == before
+    mirrored.break_writing("c")
+    root = str(mirrored.root("c"))
+    terminal.fails(REFUSED, root, by=lambda: mirrored.small.humpyard("mirrors", "probe"))
