@@ -121,9 +121,13 @@ class UpdateApp:
             return 405, b"405: use GET\n", [*_PLAIN, (b"allow", b"GET, HEAD")]
         if path == "/metrics":
             return 200, self._metrics.text(), [(b"content-type", METRICS_TYPE.encode()), *_PLAIN[1:]]
-        if path == "/ready" and not self._answering.documents.held.fresh(self._answering.clock()):
+        if path == "/ready" and not self._is_ready():
             return 503, b"503: no document that is not expired\n", _PLAIN
         return 200, b"ok\n", _PLAIN
+
+    def _is_ready(self) -> bool:
+        documents = self._answering.documents
+        return documents.settled and bool(documents.held.fresh(self._answering.clock()))
 
     def _note(self, scope: Scope, reply: Reply) -> None:
         if self._access_log is not None:

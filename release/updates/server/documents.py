@@ -123,6 +123,8 @@ class Documents:
     ) -> None:
         """``visitor`` says whom to believe; its time and memory are set anew for every round."""
         self.held = NOTHING
+        self.settled = False
+        """Whether something was remembered, or all mirrors were asked once."""
         self._visitor = visitor
         self._sources = sources
         self._changes = Changes(log)
@@ -153,6 +155,7 @@ class Documents:
                 self._changes.log.say("memory-refused", place="/".join(place), error=error.message)
                 continue
             self._hold(place, document, data, "memory")
+        self.settled = bool(self.held.served)
 
     def refresh(self) -> bool:
         """Ask mirrors, one after the other, until everything is as new as can be; whether it is."""
@@ -163,6 +166,7 @@ class Documents:
                 break
             missing = self._ask(source, visitor, missing)
         self._forget_expired(visitor.now)
+        self.settled = True
         return missing is not None and not missing
 
     def _visit(self) -> Visitor:

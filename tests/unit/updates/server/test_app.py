@@ -107,7 +107,11 @@ def test_other_paths_and_methods(client: Client, method: str, path: str, status:
     assert client.send(method, path)[0] == status
 
 
-def test_ready_means_a_document_that_is_not_expired(client: Client) -> None:
+def test_ready_means_that_all_was_asked_for_once_and_a_document_is_not_expired(client: Client) -> None:
+    assert client.send("GET", "/ready")[0] == 200
+    client.desk.documents.settled = False
+    assert client.send("GET", "/ready")[0] == 503
+    client.desk.documents.settled = True
     client.desk.pass_time(DAY)
     assert client.send("GET", "/ready")[0] == 503
     assert client.send("GET", "/health")[0] == 200
