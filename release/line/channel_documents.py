@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import cache
 
 from release.catalog.version import Version
@@ -15,7 +14,6 @@ from release.line.sources import registered_release
 from release.line.steps import Job, Step
 from release.line.yard import Yard
 from release.mirror.store import LostRaceError, Pointer
-from release.promotion.policy import Policy
 from release.trust.channel_document import (
     ChannelDocument,
     ChannelDocumentError,
@@ -25,7 +23,7 @@ from release.trust.channel_document import (
     unseal_channel,
     write_channel_document,
 )
-from release.trust.channel_making import Known, documents_of, next_document
+from release.trust.channel_making import Known, document_of, next_document, places_of
 
 _TRIES = 5
 
@@ -38,6 +36,9 @@ def channels_job(yard: Yard) -> Job:
 def sign_channel_documents(yard: Yard) -> str:
     """Bring every channel's document, board by board, to what the ledger says, and keep it fresh.
 
+    What is wrong with one of them keeps no other from being signed: a halt in one channel must not wait
+    for a mistake in another to be corrected. It is told in the end.
+
     Returns:
         One line: how many were signed, and how many still hold.
 
@@ -45,62 +46,62 @@ def sign_channel_documents(yard: Yard) -> str:
         ChannelDocumentError: one that is there was not signed by the pipeline.
         NotVerifiedError: one that is there knows more than the ledger.
         RefusedError: a floor is no release that can be offered; or the key at hand is not the pipeline's.
+        InputError: a release has no full payload; or nobody can say after which floors keys change.
         LostRaceError: others kept signing meanwhile.
     """
     for _ in range(_TRIES):
-        signed = kept = 0
         try:
-            for key, pointer, wanted, chain in _wanted(yard):
-                if _bring(yard, key, pointer, wanted, chain):
-                    signed += 1
-                else:
-                    kept += 1
+            return _sign_all(yard)
         except LostRaceError:
             continue
-        return f"{signed} signed, {kept} still true"
     raise LostRaceError(f"channel documents: others signed them {_TRIES} times meanwhile")
 
 
-def documents_now(yard: Yard, chain: Chain, policy: Policy, issued: datetime) -> tuple[ChannelDocument, ...]:
-    """What the documents should say after the last entry of ``chain``. Raises as ``documents_of``."""
-    known = Known(
+def _sign_all(yard: Yard) -> str:
+    """One try. What is there is read before the ledger, which then holds what that names."""
+    places = [channel_document_key(*place) for place in places_of(yard.ledger.read().state)]
+    present = {key: yard.store.read_pointer(key) for key in places}
+    chain = yard.ledger.read()
+    known = _known(yard, chain)
+    signed = kept = 0
+    faults: list[InputError | RefusedError] = []
+    for place in places_of(chain.state):
+        key = channel_document_key(*place)
+        pointer = present.get(key)
+        try:
+            document = _due(yard, chain, key, pointer, document_of(known, *place))
+        except (InputError, RefusedError) as error:
+            faults.append(error)
+            continue
+        if document is None:
+            kept += 1
+            continue
+        data = _signed(yard, chain, key, document)
+        yard.store.swap_pointer(key, None if pointer is None else pointer.tag, data)
+        signed += 1
+    if faults:
+        raise faults[0]
+    return f"{signed} signed, {kept} still true"
+
+
+def _known(yard: Yard, chain: Chain) -> Known:
+    return Known(
         state=chain.state,
-        policy=policy,
+        policy=policy_in_force(yard.store, chain.state),
         release=cache(lambda version: registered_release(yard.store, chain.state, version)[0]),
         floors=key_floors(yard, chain.state),
-        issued=issued,
+        issued=yard.clock(),
     )
-    return tuple(documents_of(known))
 
 
-def _wanted(yard: Yard) -> list[tuple[str, Pointer | None, ChannelDocument, Chain]]:
-    """What is there is read before the ledger, which then holds what that names."""
-    before = yard.ledger.read()
-    keys = [
-        channel_document_key(head.channel, board)
-        for head in before.state.heads.values()
-        for board in before.state.releases[head.version].boards
-    ]
-    present = {key: yard.store.read_pointer(key) for key in keys}
-    chain = yard.ledger.read()
-    policy = policy_in_force(yard.store, chain.state)
-    found = []
-    for document in documents_now(yard, chain, policy, yard.clock()):
-        key = channel_document_key(document.channel, document.board)
-        found.append((key, present.get(key), document, chain))
-    return found
-
-
-def _bring(yard: Yard, key: str, pointer: Pointer | None, wanted: ChannelDocument, chain: Chain) -> bool:
-    """Whether it was signed anew."""
+def _due(
+    yard: Yard, chain: Chain, key: str, pointer: Pointer | None, wanted: ChannelDocument
+) -> ChannelDocument | None:
+    """What is to be signed; None where what is there still holds."""
     present = None if pointer is None else present_document(yard, chain, key, pointer.data)
     holds = pointer is not None and _holds_now(yard, key, pointer.data)
     document = next_document(present, wanted, holds=holds)
-    if document == present:
-        return False
-    data = _signed(yard, chain, key, document)
-    yard.store.swap_pointer(key, None if pointer is None else pointer.tag, data)
-    return True
+    return None if document == present else document
 
 
 def present_document(yard: Yard, chain: Chain, key: str, data: bytes) -> ChannelDocument:
@@ -146,13 +147,15 @@ def _signed(yard: Yard, chain: Chain, key: str, document: ChannelDocument) -> by
 
 
 def key_floors(yard: Yard, state: State) -> dict[str, Version]:
-    """By channel: the version that machines must have before the payload key changes."""
+    """By channel: the version that machines must have before the payload key changes.
+
+    Raises:
+        InputError, RefusedError: the settings do not say of a channel which keys it has. Without its floor
+            machines would pass it by, and its bytes would be collected.
+    """
     found = {}
     for channel in state.heads:
-        try:
-            rotation = yard.payload_for(channel).rotation
-        except InputError:
-            continue  # promoting to it says what is wrong
+        rotation = yard.payload_for(channel).rotation
         if rotation is not None and rotation.floor in state.releases:
             found[channel] = rotation.floor
     return found

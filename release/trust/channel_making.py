@@ -45,21 +45,22 @@ class Known:
     issued: datetime
 
 
-def documents_of(known: Known) -> Iterator[ChannelDocument]:
-    """The document of every channel that has a release, for every board of it.
+def places_of(state: State) -> Iterator[tuple[str, Board]]:
+    """Every channel that has a release, with every board of it: there is a document of each."""
+    for channel in sorted(state.heads):
+        for board in state.releases[state.heads[channel].version].boards:
+            yield channel, board
+
+
+def document_of(known: Known, channel: str, board: Board) -> ChannelDocument:
+    """The document of a channel for a board.
 
     Raises:
         RefusedError: a floor at or below what the channel is at cannot be offered: machines that must
             pass through it would be stranded, or would pass it by.
+        InputError: a release has no full payload for the board.
     """
-    for channel in sorted(known.state.heads):
-        head = known.state.heads[channel]
-        for board in known.state.releases[head.version].boards:
-            yield _document(known, head, board)
-
-
-def _document(known: Known, head: Head, board: Board) -> ChannelDocument:
-    state, channel = known.state, head.channel
+    state, head = known.state, known.state.heads[channel]
     return ChannelDocument(
         product=state.product,
         channel=channel,

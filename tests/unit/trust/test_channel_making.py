@@ -26,7 +26,7 @@ from release.trust.channel_document import (
     unseal_channel,
     write_channel_document,
 )
-from release.trust.channel_making import Known, documents_of, next_document
+from release.trust.channel_making import Known, document_of, next_document, places_of
 from release.trust.head import ChannelStatus
 from tests.unit.ledger.fakes import BOARD, HOUR, PIPELINE, digest_of
 from tests.unit.promotion.scene import POLICY_TEXT
@@ -90,7 +90,7 @@ class Scene(SignedScene):
         known = Known(
             state=self.state, policy=self.policy, release=release, floors=floors or {}, issued=self.now
         )
-        return {one.channel: one for one in documents_of(known)}
+        return {channel: document_of(known, channel, board) for channel, board in places_of(self.state)}
 
     def verified(self, mirror: str, version: str, channel: str = "alpha") -> None:
         self.write(
