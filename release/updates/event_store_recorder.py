@@ -30,6 +30,8 @@ _RETRY = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds between tries while the database is away; the last again and again."""
 _LATE = 300
 """Seconds by which another server's rows may be dated before they can be read."""
+_LOSING = timedelta(seconds=60)
+"""For how long after a report was lost counts are said to be too low."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,7 @@ class StoreRecorder:
         self._wake, self._ending = threading.Event(), threading.Event()
         self._pending, self._unwritten = Pending(), Pending()
         self._metrics = RecorderMetrics()
+        self._lost_at: datetime | None = None
         remembered = self._options.remembered
         self._failed: _Memory[_Offer, None] = _Memory(remembered)
         self._offers: _Memory[_Offer, None] = _Memory(remembered)
@@ -133,7 +136,7 @@ class StoreRecorder:
             refused = self._metrics.full and offers
             taken = not refused and self._pending.add(report, limit)
             if not taken:
-                self._metrics = replace(self._metrics, dropped=self._metrics.dropped + 1)
+                self._lose(1)
             if offers and report.version is not None:
                 self._remember_offer(report, report.version)
             if report.progress is Progress.FAILED:
@@ -160,6 +163,13 @@ class StoreRecorder:
         """
         with self._lock:
             return self._last_hour.get(group, 0) + self._uncounted.get(group, 0)
+
+    def counts_all(self) -> bool:
+        """Whether all that machines tell is counted now: the database answers, has room, and keeps up."""
+        with self._lock:
+            held_up = self._metrics.full or self._metrics.away_since is not None
+            losing = self._lost_at is not None and self._clock() - self._lost_at < _LOSING
+            return not (held_up or losing)
 
     def metrics(self) -> RecorderMetrics:
         """What was done so far."""
@@ -292,5 +302,11 @@ class StoreRecorder:
         """A batch that can never be written must not stop those that can."""
         with self._lock:
             lost, self._unwritten = len(self._unwritten), Pending()
-            self._metrics = replace(self._metrics, dropped=self._metrics.dropped + lost)
+            self._lose(lost)
         _LOG.error("%s; %d reports are lost", why, lost)
+
+    def _lose(self, reports: int) -> None:
+        """Under the lock."""
+        if reports:
+            self._metrics = replace(self._metrics, dropped=self._metrics.dropped + reports)
+            self._lost_at = self._clock()

@@ -5,7 +5,7 @@ seen enough does not wait for it. A fuse that is blown stays so until people let
 the channel document tells by a later ``since``: machines from before do not count after it.
 
 Where nobody counts, nobody can halt. So a release whose rollout has halt rules is held back, too, when
-its numbers could not be looked at for ``blind_after``.
+its numbers could not be looked at for ``blind_after``, or were too low for so long, as with a full disk.
 """
 
 from __future__ import annotations
@@ -69,10 +69,12 @@ class Fuse:
         watched: Callable[[], Iterable[Watched]],
         clock: Callable[[], datetime],
         *,
+        counting: Callable[[], bool] = lambda: True,
         blind_after: timedelta = timedelta(hours=1),
     ) -> None:
+        """``counting`` says whether all that machines tell is counted now."""
         self._counter, self._watched, self._clock = counter, watched, clock
-        self._blind_after = blind_after
+        self._counting, self._blind_after = counting, blind_after
         self._seen: dict[Watched, datetime] = {}
         self._blown: dict[Watched, str] = {}
         self._held: Mapping[Digest, str] = MappingProxyType({})
@@ -123,7 +125,8 @@ class Fuse:
         except HumpyardError as error:
             _LOG.error("fuse of %s in %s: %s", one.version, one.channel, error.message)
             return
-        self._seen[one] = now
+        if self._counting():
+            self._seen[one] = now
         verdict = judge(one.rules, counts)
         if verdict.halts:
             self._blown[one] = verdict.text

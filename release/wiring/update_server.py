@@ -89,7 +89,7 @@ def options_from_settings(path: Path) -> ServeOptions:
         pipeline=frozenset(settings.openpgp.pipeline),
         server=settings.update_server,
         store=settings.store,
-        database=settings.events.url,
+        database=settings.events.url or None,
         base=base,
     )
 
@@ -205,9 +205,10 @@ def _counting(options: ServeOptions, documents: Documents) -> _Counting:
     if options.database is None:
         return _Counting(recorder=Uncounted())
     store = open_event_store(options.database, options.base)
-    fuse = Fuse(store, lambda: watched(documents.held), utc_now)
+    recorder = StoreRecorder(store, utc_now)
+    fuse = Fuse(store, lambda: watched(documents.held), utc_now, counting=recorder.counts_all)
     return _Counting(
-        recorder=StoreRecorder(store, utc_now),
+        recorder=recorder,
         halted=fuse,
         after_refresh=FuseStart(fuse, documents),
         close=fuse.close,

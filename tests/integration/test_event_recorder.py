@@ -110,8 +110,22 @@ def test_what_waits_is_bounded_and_what_is_dropped_is_counted(url: str, tmp_path
         recorder.record(offer(number))
     recorder.record(told(3, Progress.SUCCEEDED))
     assert recorder.metrics() == RecorderMetrics(waiting=10, dropped=15)
+    assert not recorder.counts_all()
     recorder.start()
     until(lambda: recorder.metrics().written == 10)
+    recorder.close()
+
+
+def test_what_was_lost_is_said_for_a_minute(url: str, tmp_path: Path) -> None:
+    now = NOW
+    recorder = StoreRecorder(open_event_store(url, tmp_path), lambda: now, RecorderOptions(pending=1))
+    recorder.record(offer(1))
+    assert recorder.counts_all()
+    recorder.record(offer(2))
+    assert not recorder.counts_all()
+    now += timedelta(minutes=1)
+    assert recorder.counts_all()
+    recorder.start()
     recorder.close()
 
 
@@ -135,6 +149,7 @@ def test_a_database_that_is_full_takes_no_more_machines(
         for number in range(5):
             recorder.record(offer(number))
         until(lambda: recorder.metrics().full)
+        assert not recorder.counts_all()
         recorder.record(offer(6))
         assert recorder.metrics().dropped == 1
         recorder.record(told(1, Progress.SUCCEEDED))
@@ -161,6 +176,7 @@ def test_a_database_that_is_away_delays_nobody_and_gets_everything_when_it_is_ba
         try:
             recorder.record(offer(2))
             until(lambda: recorder.metrics().away_since is not None)
+            assert not recorder.counts_all()
             recorder.record(offer(3))
             recorder.record(told(2, Progress.FAILED, code=44))
             assert recorder.metrics().dropped == 0

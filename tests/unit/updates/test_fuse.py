@@ -37,9 +37,10 @@ class World:
     rollouts: list[Watched] = field(default_factory=lambda: [WATCHED])
     now: datetime = BEGAN
     asked: list[tuple[str, timedelta | None, datetime | None]] = field(default_factory=list)
+    counting: bool = True
 
     def fuse(self) -> Fuse:
-        return Fuse(self, lambda: self.rollouts, lambda: self.now)
+        return Fuse(self, lambda: self.rollouts, lambda: self.now, counting=lambda: self.counting)
 
     def summary(
         self,
@@ -101,6 +102,24 @@ def test_where_nobody_can_count_nothing_is_offered_for_long(caplog: pytest.LogCa
     world.counts = GOOD
     fuse.look()
     assert not fuse.held
+
+
+def test_where_not_all_is_counted_nothing_is_offered_for_long() -> None:
+    world = World(counting=False)
+    fuse = world.fuse()
+    fuse.look()
+    world.now += HOUR
+    fuse.look()
+    assert WATCHED.release not in fuse
+    world.now += timedelta(seconds=1)
+    fuse.look()
+    assert WATCHED.release in fuse
+    world.counting = True
+    fuse.look()
+    assert not fuse.held
+    world.counts, world.counting = BAD, False
+    fuse.look()
+    assert "10 of 20 machines failed" in fuse.held[WATCHED.release], "what is counted is enough"
 
 
 def test_a_thread_looks_at_once_and_again(caplog: pytest.LogCaptureFixture) -> None:
