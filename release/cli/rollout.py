@@ -46,7 +46,7 @@ def status(settings: SettingsFile = DEFAULT_SETTINGS, as_json: AsJson = False) -
     if not found:
         say("no channel has a release")
     if events is None:
-        say("nothing is counted: humpyard.toml has no events.url")
+        say("nothing is counted: no update server writes to events.url of humpyard.toml")
 
 
 @app.command()

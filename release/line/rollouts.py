@@ -102,7 +102,7 @@ def watch_rollouts(yard: Yard, counter: Counter | None) -> str:
         if one.verdict is None or one.counts is None:
             raise InputError(
                 f"{one.head.channel}: the policy halts by what machines report, and nothing is counted",
-                hint="set events.url in humpyard.toml to the database of the update servers",
+                hint="let events.url in humpyard.toml be the database that update servers write to",
             )
         judged += 1
         if one.verdict.halts:

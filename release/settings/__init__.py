@@ -166,9 +166,9 @@ class PagesSettings(Section):
 class EventSettings(Section):
     """Where update servers count what machines report; see ``docs/rollout.md``."""
 
-    url: str | None = None
+    url: str = "sqlite:///updates.sqlite"
     """``sqlite:///FILE`` or ``postgresql://USER@HOST/NAME``: what the update servers have, too. Without a
-    password; libpq finds its own. None: nothing is counted, so that no rollout stops by itself."""
+    password; libpq finds its own. Empty: nothing is counted, so that no rollout stops by itself."""
 
 
 class Settings(BaseSettings):

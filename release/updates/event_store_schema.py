@@ -132,6 +132,16 @@ def database_url(text: str, base: Path) -> URL:
     raise InputError(f"event store {text!r}: expected sqlite:///FILE or postgresql://USER@HOST/NAME")
 
 
+def is_begun(text: str, base: Path) -> bool:
+    """Whether there may be a store: False for an SQLite file that nobody has made yet, where one could be.
+
+    Raises as ``database_url``.
+    """
+    url = database_url(text, base)
+    file = Path(str(url.database))
+    return url.get_backend_name() != "sqlite" or file.exists() or not file.parent.is_dir()
+
+
 def open_engine(url: URL) -> Engine:
     """Connections to the database; none is opened yet."""
     if url.get_backend_name() == "sqlite":

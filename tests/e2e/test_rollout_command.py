@@ -120,7 +120,7 @@ def test_nothing_is_watched_where_nothing_is_counted(rollout_yard: RolloutYard) 
     settings.write_text(settings.read_text().partition("\n[events]")[0])
     assert rollout_yard.humpyard("rollout", "watch") == 1
     assert rollout_yard.humpyard("rollout", "status") == 0
-    assert "nothing is counted: humpyard.toml has no events.url" in rollout_yard.output()
+    assert "nothing is counted: no update server writes to events.url" in rollout_yard.output()
     assert rollout_yard.status()["machines"] is None
 
 
