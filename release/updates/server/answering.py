@@ -19,11 +19,15 @@ from release.updates.server.documents import Documents, Held, Place
 from release.updates.server.groups import Group, Groups
 from release.updates.server.metrics import NOWHERE, Metrics
 
-OK, AWAY = 200, 503
+OK, LACKING, AWAY = 200, 404, 503
 
 
 class Reply(NamedTuple):
-    """A status of HTTP and the body. 503: another copy of this server may know more."""
+    """A status of HTTP and the body. 404 and 503: another copy of this server may know more.
+
+    503 is for a server that knows nothing any more: balancers take one that says so out for a while, and
+    must not do that to all others' channels because machines ask for one that has no document.
+    """
 
     status: int
     body: bytes
@@ -63,7 +67,8 @@ class Answering:
             isinstance(one.answer, NoUpdate) and one.answer.reason in {Reason.NO_DOCUMENT, Reason.EXPIRED}
             for one in answers
         )
-        return Reply(AWAY if away else OK, render(answers, self.poll_interval), answers)
+        status = OK if not away else LACKING if held.fresh(now) else AWAY
+        return Reply(status, render(answers, self.poll_interval), answers)
 
     def _app(self, request: UpdateRequest, app: AppRequest, held: Held, now: datetime) -> AppAnswer:
         if app.application != self.application:

@@ -8,6 +8,7 @@ import pytest
 
 from release.errors import InputError
 from release.promotion.delivery import OfferWindow
+from release.trust.channel_document import channel_document_key
 from release.trust.head import ChannelStatus
 from release.updates.counts import Progress
 from release.updates.offer import NO_LIMITS, Limits
@@ -15,7 +16,7 @@ from release.updates.omaha_xml import MalformedRequestError
 from release.updates.server.groups import Group, Groups
 from release.updates.server.uncounted import Uncounted
 from tests.unit.updates.server.desk import Desk, Notes
-from tests.update_mirror import DAY, NEW, OLD, document, head_of, offer, payload, release
+from tests.update_mirror import BOARD, DAY, NEW, OLD, document, head_of, offer, payload, release
 from tests.update_server import request_body
 
 DELTA = offer(NEW, payload("from-old.gz", OLD))
@@ -65,6 +66,16 @@ def test_a_document_that_expired_is_answered_503_so_that_another_copy_is_asked(d
     reply = desk.answering().answer(request_body())
     assert reply.status == 503
     assert b'status="error-internal"' in reply.body
+
+
+def test_one_document_that_is_missing_is_answered_404_and_does_not_end_the_server(desk: Desk) -> None:
+    desk.mirror.publish(document(), document(channel="beta"))
+    del desk.stores["one"].objects[channel_document_key("beta", BOARD)]
+    desk.documents.refresh()
+    reply = desk.answering().answer(request_body(track="beta"))
+    assert reply.status == 404
+    assert b'<updatecheck status="error-internal"' in reply.body
+    assert desk.answering().answer(request_body()).status == 200
 
 
 def test_before_there_is_any_document_the_answer_is_503() -> None:
