@@ -7,6 +7,7 @@ from collections.abc import Callable
 from release.errors import UnavailableError
 from release.line.garbage import plan_garbage, record_garbage
 from release.line.garbage_deleting import Deleted, Spared, Swept, sweep
+from release.line.garbage_uploads import uploads_job
 from release.line.head import head_job
 from release.line.steps import Job, Step
 from release.line.yard import Yard
@@ -15,11 +16,12 @@ Tell = Callable[[Deleted | Spared], None]
 
 
 def garbage_job(yard: Yard, tell: Tell) -> Job:
-    """Collect what nobody needs, and delete what was collected; ``tell`` is told of each place and version.
+    """Abort idle uploads, collect what nobody needs, delete what was collected; ``tell`` is told of the last.
 
     The last step raises UnavailableError when a mirror did not answer: the same job goes on from there.
     """
     return (
+        *uploads_job(yard),
         Step("record-collected", "record what nobody needs", lambda _: _record(yard)),
         *head_job(yard),
         Step("delete-collected", "delete what was collected", lambda _: _delete(yard, tell)),
