@@ -15,7 +15,7 @@ from release.bundle.release import Release
 from release.catalog.board import Board
 from release.catalog.naming import image_prefix
 from release.digests import Digest
-from release.errors import NotVerifiedError, RefusedError
+from release.errors import HumpyardError, NotVerifiedError, RefusedError
 from release.ledger.state import Head
 from release.ledger.statements import PromotionSubject
 from release.line.channel_documents import channels_job
@@ -32,7 +32,7 @@ from release.line.nebraska import nebraska_job
 from release.line.pages import pages_job
 from release.line.requests import ask_gate, carry_out_request, open_requests, request_status
 from release.line.sources import registered_release
-from release.line.steps import Job, Step
+from release.line.steps import Job, Step, at_last, held_back
 from release.line.succession import check_succession
 from release.line.yard import Yard
 from release.mirror.plan import Wanted
@@ -73,17 +73,20 @@ def closing_job(yard: Yard) -> Job:
     """The steps that bring pointers, mirrors, head and pages to what the ledger says. Runs alone, too.
 
     Mirrors are brought what they lack before the head is signed, since that is recorded in the ledger.
-    Update servers are told, and pages rendered, when the mirrors show the rest.
+    Update servers are told, and pages rendered, when the mirrors show the rest. A Nebraska that cannot be
+    told stops no pages; the last step says so again, and fails.
     """
+    told, failures = nebraska_job(yard), list[HumpyardError]()
     return (
         *pointer_job(yard),
         *heads_job(yard),
         *head_job(yard),
         *channels_job(yard),
         *show_job(yard),
-        *nebraska_job(yard),
+        *held_back(told, failures),
         *pages_job(yard),
         *mirror_pages_job(yard),
+        *((at_last("nebraska-told", "look whether Nebraska was told", failures),) if told else ()),
     )
 
 

@@ -8,8 +8,10 @@ running the same job again, and nothing about progress is kept anywhere but in t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
+
+from release.errors import HumpyardError
 
 Report = Callable[[int, int], None]
 """``report(done, total)``: how far a step is, in a unit of its own."""
@@ -41,6 +43,33 @@ class Observer(Protocol):
 
     def finished(self, step: Step, outcome: str) -> None:
         """``step`` ended well; ``outcome`` is its line."""
+
+
+def held_back(job: Job, failures: list[HumpyardError]) -> Job:
+    """The same steps, none of which stops what comes after: its failure is told, and kept in ``failures``."""
+
+    def held(step: Step) -> Step:
+        def act(report: Report) -> str:
+            try:
+                return step.run(report)
+            except HumpyardError as error:
+                failures.append(error)
+                return f"NOT DONE: {error.message}"
+
+        return replace(step, run=act)
+
+    return tuple(held(step) for step in job)
+
+
+def at_last(name: str, title: str, failures: list[HumpyardError]) -> Step:
+    """The step that raises the first failure that was held back."""
+
+    def act(_report: Report) -> str:
+        for error in failures:
+            raise error
+        return "done"
+
+    return Step(name, title, act)
 
 
 def run_step(step: Step, observer: Observer) -> str:

@@ -60,6 +60,14 @@ def at(server: NebraskaServer) -> dict[str, str | None]:
     return {str(one["name"]): server.state.at(key) for key, one in server.state.channels.items()}
 
 
+def promote_untold(yard: SmallYard) -> None:
+    """As ``promote``, by settings that know no Nebraska."""
+    told = yard.settings.read_text()
+    yard.settings.write_text(told.partition("\n[nebraska]")[0])
+    promote(yard)
+    yard.settings.write_text(told)
+
+
 def promote(yard: SmallYard) -> None:
     assert yard.humpyard("promote", "request", str(NEW), "--to", "alpha", *yard.secret("ada")) == 0
     assert yard.humpyard("promote", "run") == 0
@@ -74,8 +82,7 @@ def test_nebraska_follows_a_promotion_and_a_stop(
     assert yard.humpyard("nebraska", "status") == 0
 
     promote(yard)
-    assert yard.humpyard("nebraska", "publish") == 0
-    assert at(server) == {"alpha": str(NEW), "beta": str(OLD)}
+    assert at(server) == {"alpha": str(NEW), "beta": str(OLD)}, "promoting tells it"
 
     writes = len(server.writes)
     assert yard.humpyard("nebraska", "publish") == 0
@@ -108,7 +115,7 @@ def test_a_plan_changes_nothing_and_can_be_read_by_scripts(
 
 def test_a_withdrawn_release_that_never_was_there_stays_away(yard: SmallYard, server: NebraskaServer) -> None:
     assert yard.humpyard("nebraska", "publish") == 0
-    promote(yard)
+    promote_untold(yard)
     assert yard.humpyard("stop", "withdraw", str(NEW), "--reason", "bad", *yard.secret("ada")) == 0
     assert yard.humpyard("nebraska", "publish") == 0
     assert at(server) == {"alpha": str(OLD), "beta": str(OLD)}
@@ -180,7 +187,7 @@ def with_policy(yard: Yard, **changes: object) -> Yard:
 def test_floors_of_the_policy_are_set_before_the_channel_moves(
     yard: SmallYard, server: NebraskaServer
 ) -> None:
-    promote(yard)
+    promote_untold(yard)
     with open_yard(yard.settings) as opened:
         floors = (Floor(channel="alpha", version=OLD, reason="new kernel"),)
         said = tell_nebraska(with_policy(opened, floors=floors))
@@ -203,7 +210,7 @@ def test_a_withdrawn_floor_lets_nobody_pass(yard: SmallYard) -> None:
 def test_nebraska_waits_for_a_rollout_that_has_not_reached_everybody(
     yard: SmallYard, server: NebraskaServer
 ) -> None:
-    promote(yard)
+    promote_untold(yard)
     steps = (
         RolloutStep(after=timedelta(), share=Decimal("0.25")),
         RolloutStep(after=timedelta(days=8), share=Decimal(1)),
