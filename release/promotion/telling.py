@@ -11,10 +11,13 @@ from release.ledger.kinds import (
     Content,
     EvidenceFound,
     Genesis,
+    MirrorVerified,
     PointerMoved,
     PolicyChanged,
+    ReleaseCollected,
     ReleaseRegistered,
     RequestMade,
+    RolloutHalted,
     SignOffGiven,
     StopLifted,
     StopOrdered,
@@ -109,6 +112,20 @@ def _lift(content: StopLifted) -> str:
     return f"stop {content.stop.hex[:12]} lifted"
 
 
+def _mirror(content: MirrorVerified) -> str:
+    outcome = "has" if content.passed else "DOES NOT HAVE"
+    detail = f": {content.detail}" if content.detail else ""
+    return f"{content.mirror} {outcome} {content.version} of {content.channel}{detail}"
+
+
+def _halt(content: RolloutHalted) -> str:
+    return f"HALT {content.version} in {content.channel}: {content.reason}"
+
+
+def _collected(content: ReleaseCollected) -> str:
+    return f"{content.version}, {content.files} files of {content.size:,} bytes may go: {content.reason}"
+
+
 _WORDS: Mapping[type[Content], Callable[[Any], str]] = {
     Genesis: _genesis,
     ReleaseRegistered: _release,
@@ -120,4 +137,7 @@ _WORDS: Mapping[type[Content], Callable[[Any], str]] = {
     PointerMoved: _pointer,
     PolicyChanged: _policy,
     StopLifted: _lift,
+    MirrorVerified: _mirror,
+    RolloutHalted: _halt,
+    ReleaseCollected: _collected,
 }
