@@ -29,6 +29,8 @@ class Told:
 
     progress: Progress
     code: int | None = None
+    arrived: float = 0.0
+    """When the first of it came, on a clock that never goes back."""
 
     def add(self, report: Report) -> None:
         """Merge a later report."""
@@ -67,7 +69,7 @@ class Pending:
     def __len__(self) -> int:
         return len(self.told) + len(self.offered)
 
-    def add(self, report: Report, limit: int) -> bool:
+    def add(self, report: Report, limit: int, arrived: float = 0.0) -> bool:
         """Take a report in, unless it needs new room and ``limit`` entries are there. Tells whether."""
         slot = self._slot(report)
         known: Told | None = self.offered.get(slot)
@@ -83,8 +85,25 @@ class Pending:
             self.offered[slot] = _new_offer(report)
             self._latest[_nameless(slot)] = slot
         else:
-            self.told[slot] = Told(progress=report.progress, code=_code(report))
+            self.told[slot] = Told(progress=report.progress, code=_code(report), arrived=arrived)
         return True
+
+    def take(self, before: float) -> Pending:
+        """Take all out but reports without a version that arrived at ``before`` or later.
+
+        They may be about an offer that another server made and has not written yet: written now, they
+        would be lost, or count for an older release. One that an offer follows here is about what was
+        before that, and goes first.
+        """
+        fresh = {
+            slot: one
+            for slot, one in self.told.items()
+            if slot.place.version is None and one.arrived >= before and slot not in self._latest
+        }
+        told = {slot: one for slot, one in self.told.items() if slot not in fresh}
+        taken = Pending(told=told, offered=self.offered)
+        self.told, self.offered, self._latest = fresh, {}, {}
+        return taken
 
     def _slot(self, report: Report) -> Slot:
         version = None if report.version is None else str(report.version)

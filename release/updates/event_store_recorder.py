@@ -4,17 +4,21 @@ Reports are merged in memory and written in batches. When the database is away t
 then new ones are dropped, counted, and complained about. What is asked for every machine is answered from
 memory, which a look at the database renews every few seconds.
 
-What was told less than ``interval`` ago is lost when this process is killed.
+What was told less than ``interval`` ago, or ``settle`` for reports that name no release, is lost when this
+process is killed.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Generic, TypeVar
 
 from release.catalog.version import Version
@@ -43,6 +47,8 @@ class RecorderOptions:
     batch: int = 5_000
     """So many are written without waiting for ``interval``."""
     interval: float = 0.25
+    settle: float = 2.0
+    """For how long a report that names no release waits: another server may have to write its offer yet."""
     refresh: float = 10.0
     """Between looks at what other servers wrote."""
     remembered: int = 200_000
@@ -105,6 +111,7 @@ class StoreRecorder:
         self._pending, self._unwritten = Pending(), Pending()
         self._metrics = RecorderMetrics()
         self._lost_at: datetime | None = None
+        self._settling = 0
         remembered = self._options.remembered
         self._failed: _Memory[_Offer, None] = _Memory(remembered)
         self._offers: _Memory[_Offer, None] = _Memory(remembered)
@@ -134,14 +141,14 @@ class StoreRecorder:
         with self._lock:
             limit = self._options.pending - len(self._unwritten)
             refused = self._metrics.full and offers
-            taken = not refused and self._pending.add(report, limit)
+            taken = not refused and self._pending.add(report, limit, time.monotonic())
             if not taken:
                 self._lose(1)
             if offers and report.version is not None:
                 self._remember_offer(report, report.version)
             if report.progress is Progress.FAILED:
                 self._remember_failure(report)
-            due = len(self._pending) >= self._options.batch
+            due = len(self._pending) - self._settling >= self._options.batch
         if due:
             self._wake.set()
 
@@ -202,7 +209,7 @@ class StoreRecorder:
             done = self._attempt(self._round)
             tries = 0 if done else tries + 1
             if ending or self._ending.is_set():
-                self._attempt(self._write)
+                self._attempt(partial(self._write, settle=-math.inf))
                 return
 
     def _attempt(self, act: Callable[[], None]) -> bool:
@@ -231,10 +238,12 @@ class StoreRecorder:
         if self._tidied is None or now - self._tidied >= timedelta(hours=1) or filled:
             self._tidy()
 
-    def _write(self) -> None:
+    def _write(self, settle: float | None = None) -> None:
+        settle = self._options.settle if settle is None else settle
         with self._lock:
             if not self._unwritten:
-                self._pending, self._unwritten = Pending(), self._pending
+                self._unwritten = self._pending.take(time.monotonic() - settle)
+                self._settling = len(self._pending)
             batch = self._unwritten
         if not batch:
             return

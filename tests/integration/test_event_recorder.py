@@ -24,7 +24,7 @@ from tests.postgresql import PostgreSQL, postgresql
 
 __all__ = ["postgresql"]
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = RecorderOptions(interval=0.01, refresh=0.0)
+QUICK = RecorderOptions(interval=0.01, refresh=0.0, settle=0.0)
 PATIENCE = 60.0
 
 
@@ -83,6 +83,38 @@ def test_a_delta_that_failed_is_known_at_once_and_elsewhere_soon(url: str, tmp_p
         until(lambda: recorder.metrics().waiting == 0)
         other.record(told(3, Progress.FAILED, None))
         until(lambda: recorder.failed_delta(offer(3).machine, ONE))
+
+
+def test_a_failure_that_comes_before_another_servers_offer_is_written_counts_for_that(
+    url: str, tmp_path: Path
+) -> None:
+    """The machine had another release before, which did not fail."""
+    waits = RecorderOptions(interval=0.01, settle=3600.0)
+    store, elsewhere = open_event_store(url, tmp_path), open_event_store(url, tmp_path)
+    write(store, offer(1, ONE, at=NOW - timedelta(days=7)), told(1, Progress.SUCCEEDED))
+    with recorder_on(elsewhere, waits) as other:
+        other.record(told(1, Progress.FAILED, None, code=15))
+        other.record(told(2, Progress.FAILED, None, code=15))
+        other.record(offer(3))
+        until(lambda: other.metrics().written == 1)
+        assert other.metrics().waiting == 2
+        write(store, offer(1, TWO), offer(2, TWO))
+    assert store.summary("stable", TWO, NOW).failed == 2
+    assert store.summary("stable", ONE, NOW).succeeded == 1
+    store.close()
+
+
+def test_a_failure_that_an_offer_follows_is_about_what_was_before(url: str, tmp_path: Path) -> None:
+    waits = RecorderOptions(interval=0.01, settle=3600.0)
+    store, elsewhere = open_event_store(url, tmp_path), open_event_store(url, tmp_path)
+    write(store, offer(1, ONE))
+    with recorder_on(elsewhere, waits) as other:
+        other.record(told(1, Progress.FAILED, None, code=15))
+        other.record(offer(1, TWO))
+        until(lambda: other.metrics().waiting == 0)
+    assert store.summary("stable", ONE, NOW).failed == 1
+    assert store.summary("stable", TWO, NOW).failed == 0
+    store.close()
 
 
 def test_offers_under_a_limit_are_counted_once_per_machine(url: str, tmp_path: Path) -> None:
