@@ -99,7 +99,8 @@ class Limits:
 
     Attributes:
         share: the most of its machines (0 to 1) that a group gives a release; the queue's first.
-        delay: how much later than others the group follows; active time of the rollout.
+        delay: how much later than others the group follows; active time of the rollout, and of those
+            after it: what the channel left behind sooner is not withheld for ever.
         windows: when it offers anything, beside the channel's own.
         halted: digests of releases that are offered to nobody here.
         deltas: names of the client profiles that are offered deltas.
@@ -155,11 +156,12 @@ def decide(
         return NoUpdate(reason=Reason.EXPIRED)
     if machine.board != str(document.board):
         return NoUpdate(reason=Reason.UNKNOWN_BOARD)
-    reason = None
+    reason, newer = None, timedelta()
     for offer in document.offers:
         if offer.release.version <= machine.version:
             break
-        held = _held_back(offer, machine, now, limits)
+        held = _held_back(offer, machine, now, limits, limits.delay - newer)
+        newer += offer.rollout.active_at(now)
         release = offer.release if held else _next_step(document, offer.release, machine.version)
         held = held or _closed(document, release, offer.release, limits)
         if held is None:
@@ -190,7 +192,9 @@ def choose_payload(
     return release.full, choice
 
 
-def _held_back(offer: Offer, machine: Machine, now: datetime, limits: Limits) -> Reason | None:
+def _held_back(
+    offer: Offer, machine: Machine, now: datetime, limits: Limits, delay: timedelta
+) -> Reason | None:
     """Why the machine does not get what is offered, by its own rules; None when it does."""
     if offer.status is ChannelStatus.WITHDRAWN:
         return Reason.WITHDRAWN
@@ -201,15 +205,15 @@ def _held_back(offer: Offer, machine: Machine, now: datetime, limits: Limits) ->
     since = offer.rollout.since  # None: the channel moved on, and its share stays what it was
     if since is not None and now < since and not offer.rollout.active:
         return Reason.NOT_BEGUN
-    return _waits(offer, machine, now, limits) or _outside(offer, now, limits)
+    return _waits(offer, machine, now, limits, delay) or _outside(offer, now, limits)
 
 
-def _waits(offer: Offer, machine: Machine, now: datetime, limits: Limits) -> Reason | None:
+def _waits(offer: Offer, machine: Machine, now: datetime, limits: Limits, delay: timedelta) -> Reason | None:
     rules, active = offer.rollout.rules, offer.rollout.active_at(now)
     place = bucket(machine.id, offer.release.release)
     if not admits(rules, active, place):
         return Reason.WAITING
-    late = limits.delay and not admits(rules, active - limits.delay, place)
+    late = delay > timedelta() and not admits(rules, active - delay, place)
     if late or (limits.share < 1 and place >= math.ceil(Fraction(limits.share) * BUCKETS)):
         return Reason.GROUP
     return None

@@ -157,6 +157,18 @@ def test_groups_hold_back_and_never_hasten() -> None:
     assert version(served, machine(id_=FIRST), later) == NEW
     assert reason(served, machine(id_=MIDDLE), later) is Reason.GROUP
     assert reason(served, machine(id_=FIRST), Limits(delay=6 * DAY)) is Reason.GROUP
+
+
+def test_a_group_that_follows_late_gets_what_the_channel_left_behind_sooner() -> None:
+    two_days = 2 * 24 * 3600
+    left = offer(release(OLD), since=None, active=two_days)
+    served = document(offer(release(NEW), since=NOW - DAY), left)
+    late = Limits(delay=3 * DAY)
+    found = decide(served, machine(OLDEST), NOW, late)
+    assert isinstance(found, Update)
+    assert found.release.version == OLD
+    early = document(offer(release(NEW), since=NOW - DAY / 2), left)
+    assert reason(early, machine(OLDEST), late) is Reason.GROUP
     assert reason(served, machine(id_=FIRST), Limits(windows=(AT_NIGHT,))) is Reason.GROUP
 
 
