@@ -106,5 +106,5 @@ def _stops(state: State) -> Iterator[Finding]:
             code=Code.STOP_STANDS,
             where=f"stop {stop.digest.hex[:12]}",
             expected="nothing stopped",
-            found=f"{stop.subject}: {stop.subject.reason}",
+            found=f"{stop}: {stop.subject.reason}",
         )

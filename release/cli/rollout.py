@@ -16,6 +16,7 @@ from release.ledger.fields import format_time
 from release.line.rollouts import RolloutStanding, rollout_standings, run_watch, standing_pauses
 from release.line.statements import ask_to_resume
 from release.promotion.policy import Policy
+from release.promotion.stop import stopped_by
 from release.updates.counts import RolloutCounts
 from release.updates.outcome import CODES
 from release.wiring import open_yard
@@ -120,10 +121,10 @@ def _state(one: RolloutStanding) -> str:
 def _lines(one: RolloutStanding, policy: Policy) -> list[str]:
     name, lines = f"{one.head.channel}:", []
     if one.stop is not None:
-        person = policy.person(one.stop.signer)
-        who = "the pipeline" if one.halted_by_pipeline else one.stop.signer if person is None else person.name
         since = format_time(one.stop.recorded)
-        lines.append(f"{name} stopped by {who} since {since}: {one.stop.subject.reason}")
+        lines.append(
+            f"{name} stopped by {stopped_by(one.stop, policy)} since {since}: {one.stop.subject.reason}"
+        )
     if one.opens is not None:
         lines.append(f"{name} offered again from {format_time(_whole(one.opens))}")
     if one.verdict is not None:

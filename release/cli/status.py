@@ -9,9 +9,11 @@ from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile
 from release.cli.output import emit, say, table
 from release.errors import NotVerifiedError
 from release.ledger.fields import format_time
+from release.line.alert import Alert
+from release.line.channel_documents import shown_documents
 from release.line.head import signed_head
 from release.line.requests import open_requests
-from release.line.standing import Alert, Known, Owner, Standing, standing_of
+from release.line.standing import Known, Owner, Standing, standing_of
 from release.line.yard import Yard
 from release.signing.trusted_keys import PayloadKey
 from release.trust.head import ChannelHead, MirrorHead
@@ -51,6 +53,7 @@ def _known(yard: Yard) -> Known:
         policy=yard.policy(),
         now=yard.clock(),
         head=head,
+        documents=shown_documents(yard),
         requests=open_requests(yard),
         certificates=yard.certificates(),
         payload_keys={name: yard.payload_for(name).keys for name in names},

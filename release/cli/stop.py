@@ -25,6 +25,7 @@ from release.ledger.state import StopRecord
 from release.ledger.statements import StopAction
 from release.line.statements import StopWish, ask_to_resume, find_role, stop_now
 from release.promotion.policy import Policy
+from release.promotion.stop import stopped_by
 from release.wiring import SecretKeySource, open_yard
 
 app = typer.Typer(
@@ -117,7 +118,7 @@ def lift(
 
 @app.command("list")
 def list_stops(settings: SettingsFile = DEFAULT_SETTINGS, as_json: AsJson = False) -> None:
-    """List every stop there ever was, the newest first."""
+    """List every stop there ever was, automatic halts included, the newest first."""
     with open_yard(settings) as yard:
         stops = [*yard.ledger.state().stops.values()][::-1]
         policy = yard.policy()
@@ -130,13 +131,12 @@ def list_stops(settings: SettingsFile = DEFAULT_SETTINGS, as_json: AsJson = Fals
 
 
 def _row(stop: StopRecord, policy: Policy) -> tuple[str, ...]:
-    person = policy.person(stop.signer)
     return (
         stop.digest.hex[:12],
         format_time(stop.recorded),
-        str(stop.subject),
+        str(stop),
         "stands" if stop.lifted_at is None else f"lifted {format_time(stop.lifted_at)}",
-        stop.signer if person is None else person.name,
+        stopped_by(stop, policy),
         stop.subject.reason,
     )
 
@@ -145,11 +145,11 @@ def _as_json(stop: StopRecord) -> dict[str, Json]:
     subject = stop.subject
     return {
         "stop": str(stop.digest),
-        "action": subject.action.value,
+        "action": "halt" if stop.by_pipeline else subject.action.value,
         "channel": subject.channel,
         "version": None if subject.version is None else str(subject.version),
         "since": format_time(stop.recorded),
-        "by": stop.signer,
+        "by": "pipeline" if stop.by_pipeline else stop.signer,
         "reason": subject.reason,
         "advice": subject.advice,
         "lifted": None if stop.lifted_at is None else format_time(stop.lifted_at),

@@ -107,6 +107,16 @@ class StopRecord:
     lifted: Digest | None = None
     lifted_at: datetime | None = None
 
+    @property
+    def by_pipeline(self) -> bool:
+        """Whether it is a halt: the policy's rules stopped the rollout, and no person did."""
+        return not self.statement
+
+    def __str__(self) -> str:
+        if self.by_pipeline:
+            return f"halt {self.subject.version} in {self.subject.channel}"
+        return str(self.subject)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyPeriod:

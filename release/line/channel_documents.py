@@ -124,6 +124,19 @@ def present_document(yard: Yard, chain: Chain, key: str, data: bytes) -> Channel
     return document
 
 
+def shown_documents(yard: Yard) -> dict[str, ChannelDocument | NotVerifiedError | None]:
+    """By key, what machines are told now: None where nothing is, the error where it is not ours."""
+    chain, found = yard.ledger.read(), dict[str, ChannelDocument | NotVerifiedError | None]()
+    for place in places_of(chain.state):
+        key = channel_document_key(*place)
+        pointer = yard.store.read_pointer(key)
+        try:
+            found[key] = None if pointer is None else present_document(yard, chain, key, pointer.data)
+        except NotVerifiedError as error:
+            found[key] = error
+    return found
+
+
 def _holds_now(yard: Yard, key: str, data: bytes) -> bool:
     """Whether readers would accept the signature now."""
     sealed = unseal_channel(data, key)

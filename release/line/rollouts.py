@@ -49,7 +49,7 @@ class RolloutStanding:
     @property
     def halted_by_pipeline(self) -> bool:
         """Whether no person stopped it."""
-        return self.stop is not None and not self.stop.statement
+        return self.stop is not None and self.stop.by_pipeline
 
 
 def standings(

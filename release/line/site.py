@@ -119,6 +119,7 @@ def _stops(state: State, action: StopAction, fits: Callable[[StopSubject], bool]
             reason=record.subject.reason,
             advice=record.subject.advice,
             lifted=record.lifted_at,
+            automatic=record.by_pipeline,
         )
         for record in state.stops.values()
         if record.subject.action is action and fits(record.subject)

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import IntEnum
 
 from release.errors import HumpyardError, InputError
 from release.ledger.fields import format_time
 from release.ledger.state import State, StopRecord
 from release.ledger.statements import StopAction
+from release.line.alert import Alert, Loudness
+from release.line.standing_delivery import Shown, documents_unfit, floors_missing, mirrors_behind
 from release.promotion.policy import Policy
 from release.promotion.request import read_request
 from release.promotion.status import Phase, RequestStatus
+from release.promotion.stop import stopped_by
 from release.promotion.support import supports
 from release.signing.key_health import Certificate, KeyHealth, health
 from release.signing.trusted_keys import PayloadKey
@@ -28,35 +30,19 @@ _SOON = timedelta(days=90)
 """How long before its end the support of a stream is told of."""
 
 
-class Loudness(IntEnum):
-    """How much a person should mind."""
-
-    ALARM = 3
-    WARNING = 2
-    NOTE = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
-    """One thing to know. ``text`` is one line."""
-
-    loudness: Loudness
-    about: str
-    """A word to filter by: stop, head, key, support, window, hurry, request."""
-    text: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What was found before anything is judged. ``head`` is what the mirror has, or why it is no good.
 
-    ``payload_keys`` are those believed, by channel. ``now`` is aware, UTC.
+    ``documents`` are the store's channel documents. ``payload_keys`` are those believed, by channel.
+    ``now`` is aware, UTC.
     """
 
     state: State
     policy: Policy
     now: datetime
     head: MirrorHead | HumpyardError | None
+    documents: Shown
     requests: Sequence[RequestStatus]
     certificates: Sequence[Certificate]
     payload_keys: Mapping[str, Sequence[PayloadKey]]
@@ -97,13 +83,12 @@ def standing_of(known: Known) -> Standing:
 
 def _stops(known: Known) -> Iterator[Alert]:
     for stop in known.state.standing_stops():
-        person = known.policy.person(stop.signer)
-        who = stop.signer if person is None else person.name
+        who = stopped_by(stop, known.policy)
         tail = f"since {format_time(stop.recorded)} by {who}: {_line(stop.subject.reason)}"
         yield Alert(
             loudness=_loudness(known.state, stop),
             about="stop",
-            text=f"{stop.subject} ({stop.digest.hex[:12]}) {tail}",
+            text=f"{stop} ({stop.digest.hex[:12]}) {tail}",
         )
 
 
@@ -133,6 +118,18 @@ def _head(known: Known) -> Iterator[Alert]:
         if behind > 0:
             text = f"the mirror's head is {behind} ledger entries behind: the pipeline's next run signs it"
             yield Alert(loudness=Loudness.NOTE, about="head", text=text)
+
+
+def _documents(known: Known) -> Iterator[Alert]:
+    return documents_unfit(known.documents, known.now)
+
+
+def _mirrors(known: Known) -> Iterator[Alert]:
+    return mirrors_behind(known.state, known.policy)
+
+
+def _floors(known: Known) -> Iterator[Alert]:
+    return floors_missing(known.state, known.policy)
 
 
 def _keys(known: Known) -> Iterator[Alert]:
@@ -245,6 +242,9 @@ def _line(text: str) -> str:
 RULES: tuple[Callable[[Known], Iterator[Alert]], ...] = (
     _stops,
     _head,
+    _documents,
+    _mirrors,
+    _floors,
     _keys,
     _hurried,
     _support,

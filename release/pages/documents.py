@@ -119,7 +119,12 @@ def _stop(stops: tuple[Stop, ...]) -> Json:
     if not stops:
         return None
     first = stops[0]
-    return {"since": rfc3339(first.since), "reason": first.reason, "advice": first.advice}
+    return {
+        "since": rfc3339(first.since),
+        "reason": first.reason,
+        "advice": first.advice,
+        "automatic": first.automatic,
+    }
 
 
 def _entry_in(site: Site, published: PublishedRelease, channel: str | None) -> ChannelEntry | None:

@@ -44,7 +44,8 @@ def _in_channel(site: Site, published: PublishedRelease, entry: ChannelEntry, pa
     else:
         yield _event(entry.since, f"{title} offers it")
     for stop in entry.pauses:
-        yield from _stop(stop, f"Rollout in {title} paused", f"Rollout in {title} goes on")
+        begun = "halted by itself" if stop.automatic else "paused"
+        yield from _stop(stop, f"Rollout in {title} {begun}", f"Rollout in {title} goes on")
     newer = site.successor(entry.name, published.release.version)
     replaced = None if newer is None else site.on_channel(entry.name, newer)
     told = site.inherited(entry.name) if is_told_by_parent(site, published, entry) else ()

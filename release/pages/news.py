@@ -78,7 +78,10 @@ def _arrival(site: Site, published: PublishedRelease, entry: ChannelEntry) -> Ne
 
 def _warnings(published: PublishedRelease, entry: ChannelEntry) -> tuple[str, ...]:
     lines = [f"Withdrawn, do not install it: {_said(stop)}" for stop in published.withdrawn]
-    lines += [f"Rollout paused: {_said(stop)}" for stop in standing(entry.pauses)]
+    lines += [
+        f"Rollout {'halted by itself' if stop.automatic else 'paused'}: {_said(stop)}"
+        for stop in standing(entry.pauses)
+    ]
     if entry.hurry:
         why = _sentence(entry.hurry.reason)
         lines.append(f"Hurried, it did not wait for {skipped(entry.hurry)}: {why}")
@@ -117,14 +120,15 @@ def _matters(site: Site, channel: str | None) -> Iterator[_Matter]:
             lifted=f"{version} is not withdrawn any more",
         )
         for entry in published.channels:
-            yield _Matter(
-                what=("paused", entry.name, version),
-                channels=frozenset({entry.name}),
-                stops=entry.pauses,
-                page=page,
-                begun=f"{channel_title(entry.name)}: the rollout of {version} is paused",
-                lifted=f"{channel_title(entry.name)}: the rollout of {version} goes on",
-            )
+            for automatic, begun in ((False, "is paused"), (True, "halted by itself")):
+                yield _Matter(
+                    what=("paused", entry.name, version),
+                    channels=frozenset({entry.name}),
+                    stops=tuple(stop for stop in entry.pauses if stop.automatic is automatic),
+                    page=page,
+                    begun=f"{channel_title(entry.name)}: the rollout of {version} {begun}",
+                    lifted=f"{channel_title(entry.name)}: the rollout of {version} goes on",
+                )
     for name, freezes in site.freezes.items():
         yield _Matter(
             what=("frozen", name),

@@ -191,10 +191,13 @@ def _is_paused(site: Site, channel: str) -> bool:
 def _paused(published: PublishedRelease, entry: ChannelEntry, page: str) -> Iterator[Notice]:
     version, title = published.release.version, channel_title(entry.name)
     for stop in standing(entry.pauses):
+        is_so, end = "is paused", "the pause is lifted"
+        if stop.automatic:
+            is_so, end = "halted by itself", "people let it go on"
         yield Notice(
             level=Level.WARN,
-            title=f"{title}: the rollout of {version} is paused",
-            effect=f"Machines on {title} are not offered {version} until the pause is lifted.",
+            title=f"{title}: the rollout of {version} {is_so}",
+            effect=f"Machines on {title} are not offered {version} until {end}.",
             facts=tuple(_stop_facts(stop)),
             href=addresses.from_page(page, addresses.release_page(version)),
         )

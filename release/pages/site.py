@@ -28,7 +28,8 @@ _AUTHORITY = re.compile(r"[a-z0-9.-]+(?:@[a-z0-9.-]+)?,[0-9]{4}(?:-[0-9]{2}){0,2
 class Stop:
     """Somebody stopped something: a release, its rollout in a channel, or a channel.
 
-    It stands from ``since`` until it is ``lifted`` (aware, UTC; None while it stands). ``reason`` and
+    ``automatic``: nobody did, the policy's rules halted the rollout by what machines reported. It
+    stands from ``since`` until it is ``lifted`` (aware, UTC; None while it stands). ``reason`` and
     ``advice``, what those who have the release shall do, are plain text as people wrote it.
     """
 
@@ -36,6 +37,7 @@ class Stop:
     reason: str
     advice: str = ""
     lifted: datetime | None = None
+    automatic: bool = False
 
     def __post_init__(self) -> None:
         _check_utc("stop: since", self.since)

@@ -57,8 +57,9 @@ def marks(site: Site, published: PublishedRelease, entry: ChannelEntry) -> tuple
     found = []
     if published.withdrawn:
         found.append(Mark(Level.BAD, "Withdrawn"))
-    if standing(entry.pauses):
-        found.append(Mark(Level.WARN, "Rollout paused"))
+    if pauses := standing(entry.pauses):
+        halted = all(stop.automatic for stop in pauses)
+        found.append(Mark(Level.WARN, "Rollout halted" if halted else "Rollout paused"))
     if site.frozen(entry.name):
         found.append(Mark(Level.WARN, "Channel frozen"))
     if site.has_ended(entry.name):

@@ -178,7 +178,7 @@ class ResumeCase(Case):
     @property
     def title(self) -> str:
         """What is asked for, in a few words."""
-        return self.request.title if self.stop is None else f"lift: {self.stop.subject}"
+        return self.request.title if self.stop is None else f"lift: {self.stop}"
 
 
 def open_case(

@@ -137,7 +137,7 @@ def _stranded(case: PolicyCase, proposed: Policy) -> Iterator[str]:
 def _stop_stands(case: ResumeCase) -> Iterator[RuleResult]:
     stop = case.stop
     stands = stop is not None and stop.lifted is None
-    words = "is unknown" if stop is None else f"{stop.subject}: {stop.subject.reason}"
+    words = "is unknown" if stop is None else f"{stop}: {stop.subject.reason}"
     yield result("stop", stands, words, f"a stop that stands; {words}", final=True)
 
 

@@ -18,6 +18,7 @@ from release.ledger.fields import (
     VersionText,
     Word,
 )
+from release.ledger.state import StopRecord
 from release.ledger.statements import (
     STOP,
     StopAction,
@@ -26,6 +27,7 @@ from release.ledger.statements import (
     statement_digest,
     write_statement,
 )
+from release.promotion.policy import Policy
 
 
 @with_config(extra="forbid")
@@ -76,3 +78,11 @@ _READER = Reader(StopOrder)
 def read_stop(text: str, where: str = "stop") -> StopOrder:
     """Read a stop's statement. Raises InputError. Its signature is not checked here."""
     return _READER.read(read_statement(text, STOP, where), where)
+
+
+def stopped_by(stop: StopRecord, policy: Policy) -> str:
+    """Who stopped it, for people to read; somebody who has left the policy is told by their key."""
+    if stop.by_pipeline:
+        return "the pipeline"
+    person = policy.person(stop.signer)
+    return stop.signer if person is None else person.name

@@ -58,6 +58,26 @@ def test_watching_halts_a_rollout_once_and_tells_machines(rollout_yard: RolloutY
     assert rollout_yard.breaks() == []
 
 
+def test_a_halt_is_told_as_what_it_is_wherever_stops_are(rollout_yard: RolloutYard) -> None:
+    rollout_yard.report(0, failed=5)
+    assert rollout_yard.humpyard("rollout", "watch") == 0
+    rollout_yard.output()
+    assert rollout_yard.humpyard("log") == 0
+    assert f"HALT {NEW} in alpha: 5 of 5 machines failed" in rollout_yard.output()
+    assert rollout_yard.humpyard("stop", "list") == 0
+    listed = rollout_yard.output()
+    assert f"halt {NEW} in alpha" in listed
+    assert "the pipeline" in listed
+    (stop,) = rollout_yard.told("stop", "list")
+    assert (stop["action"], stop["by"]) == ("halt", "pipeline")
+    assert rollout_yard.humpyard("status") == 0
+    first = rollout_yard.output().splitlines()[0]
+    assert first.startswith(f"ALARM    halt {NEW} in alpha ({stop['stop'][7:19]}) since ")
+    assert " by the pipeline: 5 of 5 machines failed" in first
+    page = (rollout_yard.small.mirror / "pages" / "releases" / str(NEW) / "index.html").read_text()
+    assert f"Alpha: the rollout of {NEW} halted" in page
+
+
 def test_people_let_a_halted_rollout_go_on_and_older_failures_do_not_halt_it_again(
     rollout_yard: RolloutYard,
 ) -> None:

@@ -7,16 +7,21 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from release.catalog.version import Version
+from release.ledger.kinds import MirrorVerified, RolloutHalted
 from release.ledger.state import frozen
 from release.ledger.statements import StopAction
-from release.line.standing import Alert, Known, Loudness, standing_of
+from release.line.alert import Alert, Loudness
+from release.line.standing import Known, standing_of
 from release.promotion.request import Skippable, read_request
 from release.promotion.status import RequestStatus
 from release.signing.key_health import Certificate, ComponentKey
+from release.trust.channel_document import ChannelDocument, ChannelDocumentError
 from release.trust.head import ChannelStatus, HeadError
-from tests.unit.ledger.fakes import HOUR, PIPELINE
+from tests.unit.ledger.fakes import HOUR, PIPELINE, digest_of
 from tests.unit.promotion.scene import ALICE, BOB, POLICY_TEXT
 from tests.unit.trust.mirrors import SignedScene
+from tests.unit.trust.test_channel_making import Scene as DeliveredScene
 from tests.unit.trust.test_making import LTS
 
 DAY = timedelta(days=1)
@@ -49,6 +54,7 @@ def known(scene: SignedScene, **changes: object) -> Known:
         "policy": scene.policy,
         "now": now,
         "head": scene.head(),
+        "documents": {},
         "requests": (),
         "certificates": [certificate(fingerprint, now, None) for fingerprint in fingerprints],
         "payload_keys": {},
@@ -90,6 +96,78 @@ def test_stops_are_told_with_who_and_why_the_worst_first(scene: SignedScene) -> 
     channels = standing_of(known(scene)).channels
     assert channels["beta"] is not None
     assert (channels["beta"].status, channels["beta"].frozen) == (ChannelStatus.WITHDRAWN, True)
+
+
+def test_an_automatic_halt_is_told_as_the_pipelines(scene: SignedScene) -> None:
+    scene.write(
+        RolloutHalted(
+            channel="alpha",
+            version=Version(2, 0, 0),
+            release=digest_of("2.0.0"),
+            reason="7 of 20 machines failed",
+        )
+    )
+    (told,) = alerts(known(scene), "stop")
+    assert told.loudness is Loudness.ALARM
+    assert told.text.startswith("halt 2.0.0 in alpha (")
+    assert told.text.endswith(" by the pipeline: 7 of 20 machines failed")
+
+
+MIRRORS = POLICY_TEXT.replace('name = "beta"', 'name = "beta"\nmirrors = 2') + "".join(
+    f'[[mirrors]]\nname = "{name}"\nurl = "https://{name}.example.org/"\n' for name in ("eu", "us", "asia")
+)
+
+
+def test_mirrors_below_the_quorum_are_an_alarm_and_those_that_lag_a_warning() -> None:
+    scene = SignedScene(MIRRORS)
+
+    def verify(name: str, *, channel: str, version: Version) -> None:
+        release = digest_of(str(version))
+        scene.write(
+            MirrorVerified(mirror=name, channel=channel, version=version, release=release, passed=True)
+        )
+
+    verify("eu", channel="beta", version=Version(1, 0, 0))
+    alpha, beta = alerts(known(scene), "mirror")
+    assert alpha.loudness is beta.loudness is Loudness.ALARM
+    assert alpha.text.startswith("0 of 3 mirrors have 2.0.0 of alpha, 1 must; behind: eu, us, asia (")
+    assert beta.text.startswith("1 of 3 mirrors have 1.0.0 of beta, 2 must; behind: us, asia (")
+    verify("us", channel="beta", version=Version(1, 0, 0))
+    for name in ("eu", "us", "asia"):
+        verify(name, channel="alpha", version=Version(2, 0, 0))
+    (beta,) = alerts(known(scene), "mirror")
+    assert (beta.loudness, "behind: asia (" in beta.text) == (Loudness.WARNING, True)
+    scene.stop(StopAction.WITHDRAW, version="1.0.0")
+    assert alerts(known(scene), "mirror") == []
+
+
+def test_channel_documents_that_update_servers_refuse_are_alarms(scene: SignedScene) -> None:
+    key, now = "alpha/amd64-usr/current/channel.json", scene.now
+    refused = ChannelDocumentError(f"{key}: signed by\nMallory")
+    document = DeliveredScene().documents()["alpha"]
+
+    def told(shown: ChannelDocument | ChannelDocumentError | None, at: datetime) -> list[Alert]:
+        return alerts(known(scene, documents={key: shown}, now=at), "document")
+
+    assert told(document, now) == []
+    for shown, at, words in (
+        (None, now, "is missing"),
+        (refused, now, f"is refused by update servers: {key}: signed by M"),
+        (document, document.expires, "expired 20"),
+    ):
+        (alarm,) = told(shown, at)
+        assert alarm.loudness is Loudness.ALARM
+        assert alarm.text.startswith(f"{key} {words}")
+    (soon,) = told(document, document.expires - HOUR)
+    assert (soon.loudness, "was not signed anew in time" in soon.text) == (Loudness.WARNING, True)
+
+
+def test_a_floor_that_is_not_there_is_an_alarm() -> None:
+    floors = '[[floors]]\nchannel = "beta"\nversion = "{}"\nreason = "a larger partition"\n'
+    assert alerts(known(SignedScene(POLICY_TEXT + floors.format("1.0.0"))), "floor") == []
+    (told,) = alerts(known(SignedScene(POLICY_TEXT + floors.format("0.9.0"))), "floor")
+    assert told.loudness is Loudness.ALARM
+    assert told.text.startswith("beta: floor 0.9.0 is not released for amd64-usr: ")
 
 
 def test_a_pause_that_the_channel_left_behind_is_quiet(scene: SignedScene) -> None:

@@ -9,7 +9,7 @@ from release.pages.documents import machine_index, release_list
 from release.pages.site import Site
 from tests.unit.pages.samples import ADVICE, INCIDENT, REASON, full_site, stopped_site
 
-WITHDRAWN = {"since": "2026-08-16T09:30:00Z", "reason": REASON, "advice": ADVICE}
+WITHDRAWN = {"since": "2026-08-16T09:30:00Z", "reason": REASON, "advice": ADVICE, "automatic": False}
 
 
 def index(sample: Site) -> dict[str, Any]:
@@ -39,6 +39,7 @@ def test_channels_say_whether_machines_are_offered_what_they_are_at() -> None:
         "since": "2026-08-17T09:30:00Z",
         "reason": "Updates take an hour on slow disks",
         "advice": "",
+        "automatic": False,
     }
     assert channels["alpha"]["frozen"]["reason"] == "Summer holidays"
     assert channels["alpha"]["paused"] is channels["stable"]["frozen"] is None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import timedelta
 
 from release.catalog.version import Version
+from release.pages import addresses
 from release.pages.render import render_site
 from release.pages.site import Hurry, Site, Stop
 from tests.unit.pages.samples import (
@@ -180,6 +182,27 @@ def test_a_paused_rollout_is_told_on_the_channel_and_on_the_release() -> None:
         stopped_site(), "1.0.9", "stable", pauses=(Stop(since=day(17), reason="x", lifted=day(18)),)
     )
     assert "is paused" not in "".join(rendered(again).values())
+
+
+def test_a_rollout_that_halted_by_itself_is_not_said_to_be_paused_by_somebody() -> None:
+    halt = Stop(since=day(17), reason="12 of 200 machines failed", automatic=True)
+    halted = with_entry(stopped_site(), "1.0.9", "stable", pauses=(halt,))
+    files = rendered(replace(halted, base_url=BASE))
+    said = (
+        "warn: Stable: the rollout of 1.0.9 halted by itself Machines on Stable are not offered 1.0.9 until"
+        " people let it go on. Since 2026-08-17 09:30 UTC Why 12 of 200 machines failed"
+    )
+    assert said in notices(files["index.html"])
+    assert notices(files["releases/1.0.9/index.html"])[0] == said
+    assert "Rollout halted" in card(files["index.html"], "stable")
+    assert "Rollout in Stable halted by itself: 12 of 200" in text(files["releases/1.0.9/index.html"])
+    feed = files[addresses.feed("stable")]
+    assert "Stable: the rollout of 1.0.9 halted by itself" in feed
+    assert "Rollout halted by itself: 12 of 200 machines failed." in feed
+    paused = json.loads(files["index.json"])["channels"]["stable"]["paused"]
+    assert (paused["reason"], paused["automatic"]) == (halt.reason, True)
+    both = with_entry(halted, "1.0.9", "stable", pauses=(halt, Stop(since=day(18), reason="odd reports")))
+    assert "Rollout paused" in card(rendered(both)["index.html"], "stable")
 
 
 def test_a_frozen_channel_is_told_on_the_channel_and_on_the_release_it_is_at() -> None:
