@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Protocol
 
 from release.audit import documents
+from release.audit.channels import ChannelAudit, channel_findings, channel_places
 from release.audit.delivery import collection_findings
 from release.audit.deriving import Derived, derive
 from release.audit.documents import Had, JudgedRelease, Named
@@ -41,6 +42,7 @@ from release.mirror.store import POINTER_LIMIT
 from release.promotion.policy import Policy
 from release.promotion.policy_file import POLICY_LIMIT
 from release.signing.key_health import Certificate
+from release.trust.channel_document import CHANNEL_LIMIT, channel_document_key
 from release.trust.head import HEAD_LIMIT
 from release.trust.seen import Seen
 
@@ -146,6 +148,12 @@ def _report(reading: MirrorReading, auditor: Auditor, ledger: _Ledger) -> tuple[
     state = derived.state
     releases = {} if state is None else _releases(reading, auditor, state)
     pointers, misled = _pointers(reading, auditor, ledger.now, derived, releases)
+    policy = None if state is None else policies.get(state.policy)
+    channels = None
+    if state is not None and policy is not None:
+        channels = ChannelAudit(
+            state=state, policy=policy, releases=releases, verifier=auditor.verifier, now=ledger.now
+        )
     findings = (
         *derived.findings,
         *check_seen(auditor.seen, ledger.head, derived.digests),
@@ -154,6 +162,7 @@ def _report(reading: MirrorReading, auditor: Auditor, ledger: _Ledger) -> tuple[
         *(finding for one in releases.values() for finding in one.findings),
         *collection_findings(derived.collections, policies, releases),
         *misled,
+        *_channels(reading, channels),
         *_keys(auditor, ledger, state, policies),
         *_unlisted(reading),
     )
@@ -235,6 +244,14 @@ def _pointers(
         listed=keys is not None,
     )
     return sum(not one.absent for one in had.values()), list(pointer_findings(had, by))
+
+
+def _channels(reading: MirrorReading, by: ChannelAudit | None) -> Iterator[Finding]:
+    """What machines are offered. Read after the ledger, which holds what it was made from."""
+    if by is not None:
+        places = {place: channel_document_key(*place) for place in channel_places(by.state)}
+        had = {place: reading.had(key, CHANNEL_LIMIT) for place, key in places.items()}
+        yield from channel_findings(had, by)
 
 
 def _keys(
