@@ -163,4 +163,26 @@ keys = {openpgp_keys}
 
 [pages]
 # base_url = "https://releases.example.org/"
+
+# How the mirrors that the policy names are written to: s3:// file: rsync:// rsync+ssh:// or "origin", which
+# is the store itself (docs/mirrors.md). Read back from the policy's address, whatever this says.
+# [mirrors.eu]
+# url = "s3://example-releases/os"
+
+# Where update servers count what machines report, and `humpyard rollout watch` reads it (docs/rollout.md).
+# [events]
+# url = "sqlite:///updates.sqlite"    # or postgresql://updates@db/updates
+
+# What `humpyard serve` answers machines with; it reads these mirrors (docs/update-server.md).
+# [update_server]
+# listen = "127.0.0.1:8081"
+# mirrors = ["https://mirror.example.org/"]
+
+# A Nebraska that is told what channels offer (docs/nebraska.md).
+# [nebraska]
+# url = "https://nebraska.example.org"
+# payload_url = "https://update.example.org/update/{{board}}/{{version}}/"
+# token = "nebraska"          # the name of a secret
+# [nebraska.channels]
+# alpha = {{ amd64-usr = "alpha" }}
 """

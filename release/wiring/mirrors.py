@@ -99,7 +99,11 @@ class _Opening:
             return self._directory
         if scheme != "s3":
             return None
-        parts, chosen = urlsplit(self.options.url), _s3_options(self.options)
+        parts = urlsplit(self.options.url)
+        try:
+            chosen = _s3_options(self.options)
+        except InputError as error:
+            raise InputError(f"{self.where}: {error.message}", hint=error.hint) from error
         return lambda: S3Store(bucket=parts.netloc, prefix=parts.path.strip("/"), options=chosen)
 
     def _directory(self) -> DirectoryStore:

@@ -52,7 +52,11 @@ def test_the_store_itself_is_written_to_by_nobody(tmp_path: Path) -> None:
         ({"url": "origin", "links": True}, "links: not for origin mirrors"),
         ({"url": "rsync+ssh://example.org/srv", "password_secret": "x"}, "password_secret: not for rsync"),
         ({"url": "rsync://example.org/module", "s3_region": "eu"}, "s3_region: not for rsync mirrors"),
-        ({"url": "s3://bucket", "s3_encryption": "AES256", "s3_encryption_key": "mine"}, "only aws:kms"),
+        (
+            {"url": "s3://bucket", "s3_encryption": "AES256", "s3_encryption_key": "mine"},
+            "eu: .*only aws",
+        ),
+        ({"url": "s3://bucket", "s3_storage_class": "GLACIER"}, "mirrors.eu: storage_class GLACIER"),
     ],
 )
 def test_what_does_not_go_together_is_refused_by_name(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from pathlib import Path
 
@@ -30,6 +31,20 @@ def test_a_new_yard_has_settings_that_can_be_read_and_trust_nobody(tmp_path: Pat
     assert not (found.openpgp.pipeline)
     assert not (found.payload.keys)
     assert policy.is_file()
+
+
+def test_what_a_new_yard_says_of_delivery_can_be_taken_as_it_is(tmp_path: Path) -> None:
+    settings, _ = lay_out(tmp_path, "X", throw_away_keys=True)
+    head, mark, tail = settings.read_text().partition("# [mirrors.eu]")
+    lines = (mark + tail).splitlines()
+    code = [line.removeprefix("# ") for line in lines if re.match(r"# (\[|\w+ = )", line)]
+    settings.write_text(head + "\n".join(code))
+    found = load_settings(settings)
+    assert found.mirrors["eu"].url == "s3://example-releases/os"
+    assert found.events.url == "sqlite:///updates.sqlite"
+    assert found.update_server.mirrors == ("https://mirror.example.org/",)
+    assert found.nebraska is not None
+    assert found.nebraska.channels == {"alpha": {"amd64-usr": "alpha"}}
 
 
 def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
