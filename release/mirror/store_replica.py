@@ -46,8 +46,8 @@ class StoreReplica:
             )
 
     def write_once(self, files: Sequence[Upload], reporter: Reporter = silent) -> SyncReport:
-        """See ``Replica.write_once``. What was uploaded is read back through the store as well."""
-        return publish(self._store, files, reporter)
+        """See ``Replica.write_once``. Nothing is read back here: that is for the mirror's public address."""
+        return publish(self._store, files, reporter, read_back=False)
 
     def replace(self, documents: Sequence[Document], may_follow: MayFollow = anything) -> None:
         """See ``Replica.replace``. Documents that ``may_follow`` judges are up to ``POINTER_LIMIT`` long."""

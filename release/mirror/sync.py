@@ -87,6 +87,7 @@ def publish(
     *,
     last: Collection[str] = (),
     progress: Progress | None = None,
+    read_back: bool = True,
 ) -> SyncReport:
     """Bring ``files`` onto ``store``, in their order.
 
@@ -100,6 +101,7 @@ def publish(
         last: keys that appear only when all other files have been read back: whoever finds them
             finds everything else, and finds it right.
         progress: is told of each mebibyte.
+        read_back: False for a caller that reads all of it back by itself, where the public does.
 
     Raises:
         ConflictError: a key holds other bytes; nothing was written (unless another writer came in
@@ -118,6 +120,8 @@ def publish(
     for held_back in (False, True):
         now = [one for one in files if one.key in missing and (one.key in last) is held_back]
         _upload(store, now, reporter, progress)
+        if read_back:
+            verify_objects(store, (file.wanted for file in now), reporter)
     return SyncReport(
         uploaded=tuple(one.key for one in plan.upload),
         kept=tuple(one.key for one in plan.keep),
@@ -132,7 +136,6 @@ def _upload(
         source = file.source if progress is None else _told(file, progress)
         store.create(file.key, source, sha256=file.sha256, content_type=file.content_type)
         reporter(Action.UPLOADED, file.key, file.size)
-    verify_objects(store, (file.wanted for file in files), reporter)
 
 
 def _told(file: Upload, progress: Progress) -> Source:
