@@ -25,9 +25,10 @@ def offer(
     at: datetime = NOW,
     kind: PayloadKind = PayloadKind.FULL,
     group: str = "",
+    since: datetime | None = None,
 ) -> Report:
     """Machine ``number`` is offered a release."""
-    return _report(number, version, Progress.OFFERED, at, kind=kind, group=group)
+    return _report(number, version, Progress.OFFERED, at, kind=kind, group=group, since=since)
 
 
 def told(
@@ -63,6 +64,7 @@ def _report(
     *,
     kind: PayloadKind | None = None,
     group: str = "",
+    since: datetime | None = None,
     code: int | None = None,
 ) -> Report:
     return Report(
@@ -74,6 +76,7 @@ def _report(
         progress=progress,
         kind=kind,
         group=group,
+        since=since,
         code=code,
     )
 

@@ -14,6 +14,7 @@ import pytest
 
 from release.audit.finding import Severity
 from release.catalog.board import Board
+from release.catalog.version import Version
 from release.cli.main import run
 from release.line.audit_job import audit_yard
 from release.trust.channel_document import (
@@ -68,19 +69,21 @@ class RolloutYard:
         data = (self.small.mirror / channel_document_key("alpha", Board.parse(BOARD))).read_bytes()
         return read_channel_document(unseal_channel(data, "document").body, "document")
 
-    def report(self, first: int, *, succeeded: int = 0, failed: int = 0) -> None:
-        """Machines, from number ``first`` on, are offered the new release now, and tell how it went."""
+    def report(self, first: int, *, succeeded: int = 0, failed: int = 0, version: Version = NEW) -> None:
+        """Machines, from number ``first`` on, are offered the release now, and tell how it went."""
         now, pending = datetime.now(UTC), Pending()
+        since = self.document().offers[0].rollout.since
         for number in range(succeeded + failed):
             for progress in (Progress.OFFERED, Progress.SUCCEEDED if number < succeeded else Progress.FAILED):
                 report = Report(
                     channel="alpha",
                     board=Board.parse(BOARD),
-                    version=NEW,
+                    version=version,
                     machine=machine_key(PRODUCT, str(first + number)),
                     at=now,
                     progress=progress,
                     kind=PayloadKind.FULL,
+                    since=since,
                     code=44,
                 )
                 assert pending.add(report, 1000)

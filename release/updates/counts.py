@@ -1,7 +1,8 @@
 """What machines report about a release, and how many of them: values, and what may be kept of a machine.
 
-A machine's last word is the furthest it got, whatever the order in which reports come in, so reports
-may be repeated, come late, or come through several update servers.
+A machine's last word is the furthest it got since it was first offered the release in the rollout's
+present stretch, whatever the order in which reports come in, so reports may be repeated, come late, or
+come through several update servers.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ def machine_key(product: str, machine_id: str) -> MachineKey:
 
 
 class Progress(IntEnum):
-    """How far a machine got. A larger one is never taken back: a retry does not hide that it failed."""
+    """How far a machine got. A larger one is not taken back: a retry does not hide that it failed.
+
+    But for a rollout that went on: a machine that is offered the release after that begins anew.
+    """
 
     OFFERED = 0
     DOWNLOADING = 1
@@ -76,6 +80,8 @@ class Report:
     """Of an offer: what was offered. Otherwise it does not count: a machine has what it was offered last."""
     code: int | None = None
     """Of a failure: the client's error code."""
+    since: datetime | None = None
+    """Of an offer: when the rollout that it is part of began, or went on, last. None: it goes on no more."""
     group: str = ""
     """Of an offer: the group whose limit it counts for; empty where there is no limit."""
 

@@ -1,8 +1,8 @@
 """What update servers count: one row for each machine, release, channel and board, in SQLite or PostgreSQL.
 
-Rows are merged, never taken back, so that any number of servers may write to one database, in any
-order and again. Every method may block, and raises what ``store_errors`` says; ``event_store_recorder``
-is what stands between them and machines.
+Rows are merged, by the rule of ``event_store_statements``, so that any number of servers may write to one
+database, in any order and again. Every method may block, and raises what ``store_errors`` says;
+``event_store_recorder`` is what stands between them and machines.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, case, delete, func, select, tuple_
+from sqlalchemy import Connection, Engine, case, delete, func, or_, select, tuple_
 
 from release.catalog.version import Version
 from release.updates.counts import MachineKey, Progress, RolloutCounts
@@ -68,7 +68,7 @@ class EventStore:
         with store_errors(self.engine):
             self._find_targets({slot.place for slot in batch.offered})
             with writing(self.engine) as connection:
-                told = self._told_rows(connection, batch.told)
+                told = self._told_rows(connection, batch)
                 if told:
                     tell(connection, told, _seconds(now))
                 rows = [self._offer_row(slot, one, now) for slot, one in batch.offered.items()]
@@ -91,12 +91,15 @@ class EventStore:
             channel: its name.
             version: the release.
             now: the time, aware.
-            silence_after: how long after an offer a machine is due; None asks for none.
-            since: leave out offers from before, as those from before a rollout went on.
+            silence_after: how long after the first offer, in its stretch, a machine is due; None asks for
+                none.
+            since: when its rollout began, or went on, last: leave out machines that were not offered it
+                from then on. What they told before that is left out, too.
         """
         wanted = [TARGETS.c.channel == channel, TARGETS.c.version == str(version)]
         if since is not None:
-            wanted.append(OFFERS.c.offered >= _seconds(since))
+            begun = _seconds(since)
+            wanted.append(or_(OFFERS.c.stretch >= begun, OFFERS.c.renewed >= begun))
         due_from = -1 if silence_after is None else _seconds(now - silence_after)
         rows = OFFERS.join(TARGETS, OFFERS.c.target == TARGETS.c.id)
         by_progress = (
@@ -104,7 +107,7 @@ class EventStore:
                 OFFERS.c.progress,
                 func.count(),
                 func.sum(case((FAILED_DELTA, 1), else_=0)),
-                func.sum(case((OFFERS.c.offered <= due_from, 1), else_=0)),
+                func.sum(case((OFFERS.c.renewed <= due_from, 1), else_=0)),
             )
             .select_from(rows)
             .where(*wanted)
@@ -187,12 +190,16 @@ class EventStore:
             found = _read_targets(connection)
         self._targets = found
 
-    def _told_rows(self, connection: Connection, told: Mapping[Slot, Told]) -> list[ToldRow]:
+    def _told_rows(self, connection: Connection, batch: Pending) -> list[ToldRow]:
         """What to say about which rows, in their order; without what nobody was offered."""
+        told = batch.told
         if not set(self._targets).issuperset(slot.place for slot in told):
             self._targets = _read_targets(connection)  # another server made the offer
-        found = dict(self._last_targets(connection, told))
-        rows: dict[tuple[int, bytes], Told] = {}
+        renewed = {
+            (self._targets[slot.place], slot.machine): one.renewed for slot, one in batch.offered.items()
+        }
+        found = dict(self._last_targets(connection, told, renewed))
+        rows: dict[tuple[int, MachineKey], Told] = {}
         for slot, one in told.items():
             target = self._targets.get(slot.place) if slot.place.version else found.get(slot)
             if target is not None:
@@ -200,12 +207,17 @@ class EventStore:
                 known.progress = max(known.progress, one.progress)
                 known.code = known.code if one.code is None else one.code
         return [
-            ToldRow(target, machine, int(one.progress), one.code)
+            ToldRow(target, machine, renewed.get((target, machine)), int(one.progress), one.code)
             for (target, machine), one in sorted(rows.items(), key=lambda row: row[0])
         ]
 
-    def _last_targets(self, connection: Connection, told: Iterable[Slot]) -> Iterator[tuple[Slot, int]]:
-        """What machines that named no version were offered last, where anything was."""
+    def _last_targets(
+        self, connection: Connection, told: Iterable[Slot], renewed: Mapping[tuple[int, MachineKey], int]
+    ) -> Iterator[tuple[Slot, int]]:
+        """What machines that named no version were offered last, where anything was.
+
+        ``renewed`` has the offers that follow what was told; see ``ToldRow``.
+        """
         unnamed: dict[Place, list[Slot]] = {}
         for slot in told:
             if slot.place.version is None:
@@ -214,14 +226,16 @@ class EventStore:
             targets = [number for known, number in self._targets.items() if known[:2] == place[:2]]
             for some in _pieces(slots, _AT_ONCE):
                 asked = (
-                    select(OFFERS.c.machine, OFFERS.c.target)
+                    select(OFFERS.c.machine, OFFERS.c.target, OFFERS.c.renewed)
                     .where(
                         OFFERS.c.target.in_(targets), OFFERS.c.machine.in_([slot.machine for slot in some])
                     )
-                    .order_by(OFFERS.c.offered, OFFERS.c.target)
+                    .order_by(OFFERS.c.latest, OFFERS.c.target)
                 )
-                for machine, target in connection.execute(asked):  # the last one stays
-                    yield Slot(place, MachineKey(bytes(machine))), target
+                for key, target, made in connection.execute(asked):  # the last one stays
+                    machine = MachineKey(bytes(key))
+                    if made < renewed.get((target, machine), made + 1):
+                        yield Slot(place, machine), target
 
     def _offer_row(self, slot: Slot, one: Offered, now: datetime) -> OfferRow:
         return OfferRow(
@@ -229,6 +243,9 @@ class EventStore:
             machine=slot.machine,
             group_name=one.group,
             offered=one.offered,
+            renewed=one.renewed,
+            latest=one.latest,
+            stretch=one.stretch,
             kind=int(one.kind),
             progress=int(one.progress),
             code=one.code,

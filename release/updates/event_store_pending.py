@@ -44,18 +44,30 @@ class Offered(Told):
     """An offer, and what was told after it."""
 
     offered: int = 0
-    """When first, in seconds since 1970."""
+    """When first; times are in seconds since 1970."""
+    renewed: int = 0
+    """When first in its stretch."""
+    latest: int = 0
+    """When last."""
+    stretch: int = 0
+    """When the rollout began, or went on, last; 0 for an offer that is part of none."""
     kind: PayloadKind = PayloadKind.FULL
     group: str = ""
     failed_delta: bool = False
 
     def add(self, report: Report) -> None:
-        """Merge a later report, or a later offer."""
+        """Merge a later report, or a later offer: in a later stretch the machine begins anew."""
         Told.add(self, report)
-        if report.progress is Progress.OFFERED and report.kind is not None:
-            self.kind = report.kind
+        if report.progress is Progress.OFFERED:
+            self._renew(_new_offer(report))
         if report.progress is Progress.FAILED and self.kind is PayloadKind.DELTA:
             self.failed_delta = True
+
+    def _renew(self, later: Offered) -> None:
+        self.kind, self.latest = later.kind, max(self.latest, later.latest)
+        if later.stretch > self.stretch:
+            self.stretch, self.renewed = later.stretch, later.renewed
+            self.progress, self.code = Progress.OFFERED, None
 
 
 @dataclass(slots=True)
@@ -74,6 +86,8 @@ class Pending:
         slot = self._slot(report)
         known: Told | None = self.offered.get(slot)
         offers = report.progress is Progress.OFFERED
+        if offers and known is not None:
+            self._latest[_nameless(slot)] = slot
         if known is None and not offers:
             known = self.told.get(slot)
         if known is not None:
@@ -112,9 +126,13 @@ class Pending:
 
 
 def _new_offer(report: Report) -> Offered:
+    at = int(report.at.timestamp())
     return Offered(
         progress=Progress.OFFERED,
-        offered=int(report.at.timestamp()),
+        offered=at,
+        renewed=at,
+        latest=at,
+        stretch=0 if report.since is None else int(report.since.timestamp()),
         kind=PayloadKind.FULL if report.kind is None else report.kind,
         group=report.group,
     )

@@ -45,8 +45,8 @@ from sqlalchemy.exc import (
 
 from release.errors import InputError, StorageFullError, ToolError, UnavailableError
 
-SCHEMA = "1"
-"""Version of the tables. Another one is refused: it is not known what it means."""
+SCHEMA = "2"
+"""Version of the tables. Another one is refused: it is not known what it means, or lacks what is counted."""
 
 _METADATA = MetaData()
 META = Table(
@@ -72,6 +72,9 @@ OFFERS = Table(
     Column("machine", LargeBinary(16), primary_key=True),
     Column("group_name", String(60), nullable=False),
     Column("offered", BigInteger, nullable=False),
+    Column("renewed", BigInteger, nullable=False),
+    Column("latest", BigInteger, nullable=False),
+    Column("stretch", BigInteger, nullable=False),
     Column("kind", SmallInteger, nullable=False),
     Column("progress", SmallInteger, nullable=False),
     Column("code", Integer),
@@ -79,7 +82,12 @@ OFFERS = Table(
     Column("written", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""What became of every offer; ``written`` is when the row was changed last."""
+"""What became of every offer.
+
+``offered`` is when it was made first, ``latest`` when last. ``stretch`` is when the rollout that it was made
+in began, or went on (0: in none), ``renewed`` when it was made first in that one; ``progress`` and ``code``
+are from then on. ``written`` is when the row was changed last.
+"""
 FAILED_DELTA = OFFERS.c.failed_delta.is_(True)
 LIMITED = OFFERS.c.group_name != ""
 _INDEXES = (
@@ -171,7 +179,8 @@ def make_tables(engine: Engine) -> None:
     if found != SCHEMA:
         raise InputError(
             f"event store {engine.url.render_as_string()}: its tables are of version {found}, not {SCHEMA}",
-            hint="written by another humpyard: update this one, or name another database",
+            hint="written by another humpyard: update whatever is older, and name another database, or move"
+            " the file away: then counting begins anew",
         )
 
 

@@ -2,6 +2,13 @@
 
 SQLite takes one short statement for each row. PostgreSQL takes one for all rows, with an array for each
 column: one for each row was half as fast.
+
+**How offers merge.** A row is about one stretch of a rollout: the time from when it began, or went on, until
+it is stopped. An offer of a later stretch begins the row anew: nothing that was told before counts against
+the release any more, and all that is told from then on does. One of the same stretch, or of none, merges:
+the first time, the furthest progress. One of an earlier stretch, from a server that lags, only changes when
+the machine was offered it last. So offers of rollouts may come in any order, from any server, and again.
+What is told goes to the row as it is: a machine tells before it asks, so before it is offered anything anew.
 """
 
 from __future__ import annotations
@@ -39,6 +46,9 @@ class OfferRow(NamedTuple):
     machine: bytes
     group_name: str
     offered: int
+    renewed: int
+    latest: int
+    stretch: int
     kind: int
     progress: int
     code: int | None
@@ -47,10 +57,15 @@ class OfferRow(NamedTuple):
 
 
 class ToldRow(NamedTuple):
-    """How far a machine got with what it was offered."""
+    """How far a machine got with what it was offered.
+
+    ``renewed`` is when the batch itself offers it that release, after this was told: a row that was made, or
+    began anew, then or later is left alone, so that a batch may be written twice.
+    """
 
     target: int
     machine: bytes
+    renewed: int | None
     progress: int
     code: int | None
 
@@ -84,13 +99,21 @@ def _arrays(rows: Sequence[Any]) -> dict[str, list[Any]]:
 
 def _merging(new: Any) -> Any:
     given, there = new.excluded, OFFERS.c
+    later, last = given.stretch > there.stretch, given.latest >= there.latest
+    same = or_(given.stretch == there.stretch, given.stretch == 0)
+    first = and_(same, given.renewed < there.renewed)
+    further = and_(same, given.progress > there.progress)
+    failed = and_(same, given.code.is_not(None))
     return new.on_conflict_do_update(
         index_elements=[there.target, there.machine],
         set_={
             "offered": case((given.offered < there.offered, given.offered), else_=there.offered),
-            "kind": given.kind,
-            "progress": case((given.progress > there.progress, given.progress), else_=there.progress),
-            "code": case((given.code.is_not(None), given.code), else_=there.code),
+            "renewed": case((or_(later, first), given.renewed), else_=there.renewed),
+            "latest": case((last, given.latest), else_=there.latest),
+            "stretch": case((later, given.stretch), else_=there.stretch),
+            "kind": case((last, given.kind), else_=there.kind),
+            "progress": case((or_(later, further), given.progress), else_=there.progress),
+            "code": case((or_(later, failed), given.code), else_=there.code),
             "failed_delta": or_(there.failed_delta, given.failed_delta),
             "written": given.written,
         },
@@ -107,6 +130,10 @@ def _telling(progress: ColumnElement[Any], code: ColumnElement[Any]) -> Mapping[
     }
 
 
+def _is_about(renewed: ColumnElement[Any]) -> ColumnElement[bool]:
+    return or_(renewed.is_(None), OFFERS.c.renewed < renewed)
+
+
 def _given(names: Sequence[str]) -> Any:
     """Rows of some of the table's columns, from an array for each."""
     columns: list[Column[Any]] = [OFFERS.c[name] for name in names]
@@ -120,12 +147,20 @@ _OFFERED = _given(OfferRow._fields)
 _OFFER_ARRAYS = _merging(postgresql.insert(OFFERS).from_select(OfferRow._fields, select(_OFFERED)))
 _TELL = (
     update(OFFERS)
-    .where(OFFERS.c.target == bindparam("to_target"), OFFERS.c.machine == bindparam("to_machine"))
+    .where(
+        OFFERS.c.target == bindparam("to_target"),
+        OFFERS.c.machine == bindparam("to_machine"),
+        _is_about(bindparam("to_renewed", type_=BigInteger)),
+    )
     .values(_telling(bindparam("to_progress", type_=SmallInteger), bindparam("to_code", type_=Integer)))
 )
 _TOLD = _given(ToldRow._fields)
 _TELL_ARRAYS = (
     update(OFFERS)
-    .where(OFFERS.c.target == _TOLD.c.target, OFFERS.c.machine == _TOLD.c.machine)
+    .where(
+        OFFERS.c.target == _TOLD.c.target,
+        OFFERS.c.machine == _TOLD.c.machine,
+        _is_about(_TOLD.c.renewed),
+    )
     .values(_telling(_TOLD.c.progress, _TOLD.c.code))
 )

@@ -99,6 +99,22 @@ def test_people_let_a_halted_rollout_go_on_and_older_failures_do_not_halt_it_aga
     assert rollout_yard.humpyard("rollout", "resume", "alpha", "--reason", "again", *ada) == 1
 
 
+def test_machines_that_fail_again_after_it_went_on_halt_it_again(rollout_yard: RolloutYard) -> None:
+    """At full share nearly all machines were offered it before: they count by being offered it again."""
+    rollout_yard.report(0, failed=5)
+    assert rollout_yard.humpyard("rollout", "watch") == 0
+    ada = rollout_yard.small.secret("ada")
+    (asked,) = rollout_yard.told("rollout", "resume", "alpha", "--reason", "one rack only", *ada)
+    rollout_yard.resume(asked["request"])
+    rollout_yard.report(0, failed=4)
+    assert rollout_yard.humpyard("rollout", "watch") == 0
+    assert rollout_yard.status()["state"] == "rolling out"
+    rollout_yard.report(0, failed=5)
+    assert rollout_yard.humpyard("rollout", "watch") == 0
+    assert "halted alpha (4600.0.0): 5 of 5 machines failed" in rollout_yard.output()
+    assert rollout_yard.status()["state"] == "halted"
+
+
 def test_a_person_pauses_and_the_status_says_who(rollout_yard: RolloutYard) -> None:
     ada = rollout_yard.small.secret("ada")
     assert rollout_yard.humpyard("rollout", "pause", "alpha", "--reason", "odd reports", *ada) == 0

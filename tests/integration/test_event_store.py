@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,69 @@ def test_a_report_without_a_version_is_about_an_offer_that_is_not_written_yet(st
     assert store.summary("stable", TWO, NOW).installed == 1
 
 
+def test_a_report_without_a_version_is_about_what_was_offered_again(store: EventStore) -> None:
+    """A machine whose newer release was withdrawn is offered the older one again."""
+    write(store, offer(1, at=NOW - 2 * HOUR))
+    write(store, offer(1, TWO, at=NOW - HOUR))
+    write(store, offer(1))
+    write(store, told(1, Progress.FAILED, None))
+    assert (count(store).failed, store.summary("stable", TWO, NOW).failed) == (1, 0)
+    again = batch(offer(1, TWO), offer(1), offer(1, TWO), told(1, Progress.SUCCEEDED, None))
+    store.write(again, NOW)
+    assert store.summary("stable", TWO, NOW).succeeded == 1
+
+
+def test_machines_that_are_offered_it_after_it_went_on_count_anew(store: EventStore) -> None:
+    """Older failures do not count against it; new ones, and new silence, do."""
+    later = NOW + HOUR
+    write(store, *(offer(number, since=NOW) for number in range(4)))
+    write(store, *(told(number, Progress.FAILED, code=9) for number in range(3)))
+    assert _since(store, NOW).failed == 3
+    assert _since(store, later) == RolloutCounts()
+    write(store, *(offer(number, since=later, at=later) for number in range(3)))
+    assert _since(store, later) == RolloutCounts(offered=3)
+    write(store, offer(0, since=later, at=later + HOUR), told(0, Progress.FAILED, code=7))
+    found = _since(store, later, now=later + HOUR)
+    assert (found.offered, found.failed, found.due, found.silent) == (3, 1, 3, 2)
+    assert dict(found.codes) == {7: 1}
+
+
+def test_offers_of_several_stretches_may_come_in_any_order(store: EventStore) -> None:
+    """As from servers that lag, or were cut off from the database."""
+    later = NOW + HOUR
+    old = (offer(1, since=NOW), told(1, Progress.FAILED, code=9))
+    new = (offer(1, since=later, at=later), told(1, Progress.INSTALLED))
+    for number, parts in enumerate(((old, new), (new, old), (old, new, old), ((*old, *new), old))):
+        for part in parts:
+            moved = [replace(one, machine=offer(number).machine) for one in part]
+            write(store, *moved)
+    found = _since(store, later)
+    assert (found.offered, found.installed, found.failed, dict(found.codes)) == (4, 4, 0, {})
+
+
+def test_an_offer_outside_of_the_rollout_hides_no_failure(store: EventStore) -> None:
+    """As of a floor on the way to what the channel was at before, while the rollout is paused."""
+    write(store, offer(1, since=NOW))
+    write(store, offer(1, at=NOW + HOUR), told(1, Progress.FAILED))
+    assert _since(store, NOW).failed == 1
+
+
+def test_a_batch_with_an_older_failure_may_be_written_twice(store: EventStore) -> None:
+    """The failure is of the stretch before, or of the release before, the second time, too."""
+    later = NOW + HOUR
+    write(store, offer(1, since=NOW), offer(2, TWO))
+    same = batch(
+        told(1, Progress.FAILED),
+        offer(1, since=later, at=later),
+        told(2, Progress.FAILED, None),
+        offer(2, since=later, at=later),
+    )
+    for _ in range(2):
+        store.write(same, later)
+        assert _since(store, later) == RolloutCounts(offered=2)
+        assert store.summary("stable", TWO, NOW).failed == 1
+
+
 def test_failed_deltas_are_known_until_others_ask(store: EventStore) -> None:
     """By the offer that was made, whether it is in the same batch or was written by another server."""
     delta = PayloadKind.DELTA
@@ -197,8 +261,8 @@ def test_a_writer_that_is_killed_leaves_whole_batches(url: str, tmp_path: Path) 
 
 def test_tables_of_another_version_are_refused(store: EventStore, url: str, tmp_path: Path) -> None:
     with writing(store.engine) as connection:
-        connection.execute(update(META).values(value="2"))
-    with pytest.raises(InputError, match="its tables are of version 2, not 1"):
+        connection.execute(update(META).values(value="1"))
+    with pytest.raises(InputError, match="its tables are of version 1, not 2"):
         open_event_store(url, tmp_path)
 
 
@@ -248,6 +312,11 @@ def test_other_urls_are_refused_without_telling_secrets(text: str, said: str, tm
         open_event_store(text, tmp_path)
     assert "secret@" not in str(caught.value)
     assert "=secret" not in str(caught.value)
+
+
+def _since(store: EventStore, since: datetime, now: datetime | None = None) -> RolloutCounts:
+    """What is counted for the first release since it went on."""
+    return store.summary("stable", ONE, now or since, since=since, silence_after=HOUR)
 
 
 def _writer(url: str, folder: Path, *, rounds: int, size: int, apart: bool) -> subprocess.Popen[str]:

@@ -113,6 +113,7 @@ class Answering:
                 at=now,
                 progress=Progress.OFFERED,
                 kind=PayloadKind.DELTA if update.is_delta else PayloadKind.FULL,
+                since=_stretch(document, update.target),
                 group="" if group.offers_per_hour is None else group.name,
             )
         )
@@ -157,6 +158,11 @@ def _by_head(held: Held, document: ChannelDocument, update: Update) -> Answer:
         return NoUpdate(reason=Reason.WITHDRAWN)
     paused = held.pauses(document, update.release.version) or held.pauses(document, update.target)
     return NoUpdate(reason=Reason.PAUSED) if paused else update
+
+
+def _stretch(document: ChannelDocument, target: Version) -> datetime | None:
+    """When the rollout of what machines are on their way to began, or went on, last."""
+    return next((one.rollout.since for one in document.offers if one.release.version == target), None)
 
 
 def _word(answer: Answer) -> str:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from release.catalog.version import Version
 from release.errors import InputError
 from release.promotion.delivery import OfferWindow
-from release.trust.channel_document import channel_document_key
+from release.trust.channel_document import FloorRelease, channel_document_key
 from release.trust.head import ChannelStatus
 from release.updates.counts import Progress
 from release.updates.offer import NO_LIMITS, Limits
@@ -40,6 +42,19 @@ def test_a_machine_is_offered_the_delta_and_the_offer_is_noted(desk: Desk) -> No
     assert reply.status == 200
     assert b'name="from-old.gz"' in reply.body
     assert [(one.version, one.progress, one.group) for one in notes.reports] == [(NEW, Progress.OFFERED, "")]
+
+
+def test_an_offer_says_in_which_stretch_of_the_rollout_it_was_made_a_floors_too(desk: Desk) -> None:
+    """A floor is counted in the rollout of what is behind it."""
+    since, oldest = desk.now - timedelta(hours=1), Version(3000, 0, 0)
+    floors = (FloorRelease(release=release(OLD)),)
+    desk.mirror.publish(replace(document(offer(NEW, since=since)), floors=floors))
+    desk.documents.refresh()
+    notes = Notes()
+    for version in (OLD, oldest):
+        desk.answering(notes).answer(request_body(version=str(version)))
+    assert [one.version for one in notes.reports] == [NEW, OLD]
+    assert {one.since for one in notes.reports} == {since.replace(microsecond=0)}
 
 
 def test_after_a_failed_delta_the_same_machine_is_offered_the_full_payload(desk: Desk) -> None:
