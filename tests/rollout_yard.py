@@ -1,4 +1,7 @@
-"""A yard whose alpha rolls out in steps and halts by itself, and machines that report to its event store."""
+"""A yard whose alpha rolls out in steps and halts by itself, and machines that report to its event store.
+
+The old release is a floor of alpha.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,7 @@ ROLLOUT = (
     'rollout = { kind = "stepped", steps = [{ after = 0, percent = 10 }, { after = 24, percent = 100 }],'
     " halt = { error_percent = 20, error_minimum = 5 } }"
 )
+FLOOR = f'\n[[floors]]\nchannel = "alpha"\nversion = "{OLD}"\nreason = "it moves the data"\n'
 DATABASE = "events.db"
 
 
@@ -112,7 +116,7 @@ def rollout_template(yard_template: Path, tmp_path_factory: pytest.TempPathFacto
     yard = SmallYard(root)
     shutil.rmtree(yard.mirror)
     policy = root / "policy.toml"
-    policy.write_text(policy.read_text().replace('name = "alpha"\n', f'name = "alpha"\n{ROLLOUT}\n'))
+    policy.write_text(policy.read_text().replace('name = "alpha"\n', f'name = "alpha"\n{ROLLOUT}\n') + FLOOR)
     assert run(["ledger", "begin", "--settings", str(yard.settings)]) == 0
     yard.publish(OLD, offered_in=("alpha", "beta"))
     yard.publish(NEW, OLD)

@@ -130,6 +130,9 @@ def _lines(one: RolloutStanding, policy: Policy) -> list[str]:
     if one.verdict is not None:
         halts = "to be halted, " if one.verdict.halts else ""
         lines.append(f"{name} {halts}{one.verdict.text}, since it went on last")
+    for floor in one.floors:
+        halts = "to be halted, " if floor.verdict.halts else ""
+        lines.append(f"{name} floor {floor.version}: {halts}{floor.verdict.text}, since it went on last")
     if one.counts is not None and one.counts.failed:
         lines.append(f"{name} failed with {_codes(one.counts)}; deltas failed on {one.counts.failed_delta}")
     return lines
@@ -178,6 +181,14 @@ def _as_json(one: RolloutStanding) -> dict[str, Json]:
         },
         "machines": None if one.counts is None else _machines(one.counts),
         "verdict": None if one.verdict is None else {"halts": one.verdict.halts, "text": one.verdict.text},
+        "floors": [
+            {
+                "version": str(floor.version),
+                "machines": _machines(floor.counts),
+                "verdict": {"halts": floor.verdict.halts, "text": floor.verdict.text},
+            }
+            for floor in one.floors
+        ],
     }
 
 

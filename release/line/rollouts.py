@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from release.errors import InputError
+from release.catalog.version import Version
+from release.errors import InputError, RefusedError
 from release.ledger.chain import Proposal
 from release.ledger.kinds import RolloutHalted
 from release.ledger.state import Head, State, StopRecord
-from release.line.channel_documents import channels_job
+from release.line.channel_documents import channels_job, key_floors
 from release.line.head import head_job
 from release.line.promotion import closing_job
 from release.line.steps import Job, Step
@@ -19,11 +21,22 @@ from release.line.yard import Yard
 from release.promotion.delivery import RolloutStep
 from release.promotion.policy import Policy
 from release.promotion.rollout import next_opening, next_step, share
+from release.promotion.rules_delivery import floors_of
 from release.trust.channel_document import Rollout
 from release.trust.channel_making import rollout_of
 from release.updates.counts import RolloutCounts
 from release.updates.fuse import Counter
 from release.updates.halting import Verdict, judge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorStanding:
+    """What machines say of a floor that they pass through on the way to what a channel is at."""
+
+    version: Version
+    counts: RolloutCounts
+    verdict: Verdict
+    """By the channel's rules, since the rollout behind it began, or went on, last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +58,8 @@ class RolloutStanding:
     """Since the channel came to it. None where nobody counts."""
     verdict: Verdict | None
     """Since it began, or went on, last; None where the policy has no halt rules, or nobody counts."""
+    floors: tuple[FloorStanding, ...] = ()
+    """Those below it; none where there is no verdict."""
 
     @property
     def halted_by_pipeline(self) -> bool:
@@ -52,17 +67,15 @@ class RolloutStanding:
         return self.stop is not None and self.stop.by_pipeline
 
 
-def standings(
-    state: State, policy: Policy, now: datetime, counter: Counter | None
-) -> Iterator[RolloutStanding]:
-    """Every channel's rollout at ``now``, by name. Raises what ``counter`` raises."""
-    for channel in sorted(state.heads):
-        yield _standing(state, policy, state.heads[channel], now, counter)
-
-
 def rollout_standings(yard: Yard, counter: Counter | None) -> tuple[RolloutStanding, ...]:
-    """Every channel's rollout now."""
-    return tuple(standings(yard.ledger.state(), yard.policy(), yard.clock(), counter))
+    """Every channel's rollout now, by name. Raises what ``counter`` raises."""
+    state, policy, now = yard.ledger.state(), yard.policy(), yard.clock()
+    found = []
+    for channel in sorted(state.heads):
+        one = _standing(state, policy, state.heads[channel], now, counter)
+        floors = () if one.verdict is None else _floors(yard, state, policy, one.head)
+        found.append(replace(one, floors=tuple(_judged(one, floors, now, counter))))
+    return tuple(found)
 
 
 def watch_job(yard: Yard, counter: Counter | None) -> Job:
@@ -84,7 +97,10 @@ def run_watch(yard: Yard, counter: Counter | None, run: Callable[[Job], Sequence
 
 
 def watch_rollouts(yard: Yard, counter: Counter | None) -> str:
-    """Record a halt for every rollout whose numbers say so. Running it twice records nothing twice.
+    """Record a halt for every rollout whose numbers say so, or those of a floor before it.
+
+    Only what a channel is at can be halted: then nobody is offered the floor on the way there any more.
+    Running it twice records nothing twice.
 
     Returns:
         One line: what was halted, or how many rollouts were judged.
@@ -94,9 +110,8 @@ def watch_rollouts(yard: Yard, counter: Counter | None) -> str:
         UnavailableError: machines cannot be counted now.
         RefusedError: the key at hand is not the pipeline's.
     """
-    state, policy, now = yard.ledger.state(), yard.policy(), yard.clock()
     judged, halted = 0, []
-    for one in standings(state, policy, now, counter):
+    for one in rollout_standings(yard, counter):
         if one.rollout.rules.halt is None or one.rollout.since is None:
             continue
         if one.verdict is None or one.counts is None:
@@ -105,10 +120,23 @@ def watch_rollouts(yard: Yard, counter: Counter | None) -> str:
                 hint="let events.url in humpyard.toml be the database that update servers write to",
             )
         judged += 1
-        if one.verdict.halts:
-            yard.ledger.append(halting(one.head, one.rollout.since, one.verdict, one.counts), now=now)
-            halted.append(f"{one.head.channel} ({one.head.version}): {one.verdict.text}")
+        bad = next(_reasons(one.verdict, one.counts, one.floors), None)
+        if bad is not None:
+            yard.ledger.append(halting(one.head, one.rollout.since, *bad), now=yard.clock())
+            halted.append(f"{one.head.channel} ({one.head.version}): {bad[0].text}")
     return f"halted {'; '.join(halted)}" if halted else f"{judged} rollouts judged, none to halt"
+
+
+def _reasons(
+    verdict: Verdict, counts: RolloutCounts, floors: Iterable[FloorStanding]
+) -> Iterator[tuple[Verdict, RolloutCounts]]:
+    """Why to halt, if at all: what halts, and its numbers."""
+    if verdict.halts:
+        yield verdict, counts
+    for floor in floors:
+        if floor.verdict.halts:
+            text = f"the floor {floor.version} before it: {floor.verdict.text}"
+            yield replace(floor.verdict, text=text), floor.counts
 
 
 def halting(head: Head, since: datetime, verdict: Verdict, counts: RolloutCounts) -> Proposal:
@@ -197,6 +225,31 @@ def _verdict(head: Head, rollout: Rollout, now: datetime, counter: Counter | Non
         head.channel, head.version, now, silence_after=rules.silence_after, since=rollout.since
     )
     return judge(rules, counts)
+
+
+def _floors(yard: Yard, state: State, policy: Policy, head: Head) -> tuple[Version, ...]:
+    """The floors below what a channel is at, lowest first, through which machines may pass."""
+    wanted = {floor.version for floor in floors_of(policy, head.channel)}
+    with suppress(InputError, RefusedError):  # told by whoever signs documents; it must not stop a halt
+        wanted |= {one for channel, one in key_floors(yard, state).items() if channel == head.channel}
+    return tuple(
+        version
+        for version in sorted(wanted)
+        if version < head.version and version in state.releases and state.withdrawal(version) is None
+    )
+
+
+def _judged(
+    one: RolloutStanding, floors: Iterable[Version], now: datetime, counter: Counter | None
+) -> Iterator[FloorStanding]:
+    rules = one.rollout.rules.halt
+    if counter is None or rules is None:
+        return
+    for version in floors:
+        counts = counter.summary(
+            one.head.channel, version, now, silence_after=rules.silence_after, since=one.rollout.since
+        )
+        yield FloorStanding(version=version, counts=counts, verdict=judge(rules, counts))
 
 
 def _first(stops: Iterable[StopRecord | None]) -> StopRecord | None:

@@ -30,13 +30,16 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """A rollout with halt rules, as the newest channel document has it."""
+    """A release with halt rules, as the newest channel document has it: a rollout, or a floor before one."""
 
     channel: str
     version: Version
     release: Digest
-    since: datetime
-    """When it began, or went on, last."""
+    since: datetime | None
+    """When the rollout began, or went on, last. None: a floor whose rollout is stopped.
+
+    Machines may still pass through it to what the channel was at before; all that were offered it count.
+    """
     rules: HaltRules
 
 
@@ -105,7 +108,7 @@ class Fuse:
         """Judge every rollout by the numbers of now."""
         now, rollouts = self._clock(), list(self._watched())
         self._seen = {one: self._seen.get(one, now) for one in rollouts}
-        self._blown = {one: why for one, why in self._blown.items() if one in self._seen}
+        self._blown = {one: why for one in rollouts if (why := self._why_blown(one)) is not None}
         for one in rollouts:
             if one not in self._blown:
                 self._look_at(one, now)
@@ -116,6 +119,13 @@ class Fuse:
                     one.release, f"nobody could count its machines since {last:%Y-%m-%d %H:%M} UTC"
                 )
         self._held = MappingProxyType(held)
+
+    def _why_blown(self, one: Watched) -> str | None:
+        """Why it is held back since an earlier look. That a rollout was stopped opens no floor before it."""
+        if one.since is not None or one in self._blown:
+            return self._blown.get(one)
+        found = (why for blown, why in self._blown.items() if _place(blown) == _place(one))
+        return next(found, None)
 
     def _look_at(self, one: Watched, now: datetime) -> None:
         try:
@@ -138,3 +148,7 @@ class Fuse:
                 self.look()
             except Exception:  # noqa: BLE001  whatever it is, the next look may go well
                 _LOG.exception("fuse: a mistake in the program")
+
+
+def _place(one: Watched) -> tuple[str, Digest]:
+    return one.channel, one.release

@@ -115,6 +115,27 @@ def test_machines_that_fail_again_after_it_went_on_halt_it_again(rollout_yard: R
     assert rollout_yard.status()["state"] == "halted"
 
 
+def test_a_floor_that_fails_halts_the_rollout_behind_it(rollout_yard: RolloutYard) -> None:
+    """Machines are offered the floor, not the release: its own numbers would never halt it."""
+    rollout_yard.report(0, succeeded=5)
+    rollout_yard.report(100, failed=4, version=OLD)
+    assert rollout_yard.humpyard("rollout", "watch") == 0
+    (floor,) = rollout_yard.status()["floors"]
+    assert (floor["version"], floor["machines"]["failed"], floor["verdict"]["halts"]) == (str(OLD), 4, False)
+    rollout_yard.report(104, failed=1, version=OLD)
+    assert rollout_yard.humpyard("rollout", "status") == 0
+    assert f"alpha: floor {OLD}: to be halted, 5 of 5 machines failed" in rollout_yard.output()
+    assert rollout_yard.humpyard("rollout", "watch") == 0
+    assert f"halted alpha (4600.0.0): the floor {OLD} before it: 5 of 5" in rollout_yard.output()
+    found = rollout_yard.status()
+    assert (found["state"], found["stopped"]["reason"].partition(" before")[0]) == (
+        "halted",
+        f"the floor {OLD}",
+    )
+    assert rollout_yard.document().offers[0].status.value == "paused"
+    assert rollout_yard.breaks() == []
+
+
 def test_a_person_pauses_and_the_status_says_who(rollout_yard: RolloutYard) -> None:
     ada = rollout_yard.small.secret("ada")
     assert rollout_yard.humpyard("rollout", "pause", "alpha", "--reason", "odd reports", *ada) == 0

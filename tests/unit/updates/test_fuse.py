@@ -79,6 +79,29 @@ def test_a_release_that_goes_wrong_is_held_back_until_people_let_it_go_on(
     assert world.asked[-1] == ("stable", timedelta(hours=24), BEGAN + HOUR)
 
 
+def test_a_floor_that_is_held_back_stays_so_while_the_rollout_behind_it_is_stopped() -> None:
+    """What the channel was at before is still offered, and machines would go there through the floor."""
+    world = World(counts=BAD)
+    fuse = world.fuse()
+    fuse.look()
+    world.counts = GOOD
+    for _ in range(2):
+        world.rollouts = [replace(WATCHED, since=None)]
+        fuse.look()
+        assert "10 of 20 machines failed" in fuse.held[WATCHED.release]
+    world.rollouts = [replace(WATCHED, since=BEGAN + HOUR)]
+    fuse.look()
+    assert WATCHED.release not in fuse
+
+
+def test_a_floor_is_judged_by_all_machines_while_the_rollout_behind_it_is_stopped() -> None:
+    world = World(counts=BAD, rollouts=[replace(WATCHED, since=None)])
+    fuse = world.fuse()
+    fuse.look()
+    assert WATCHED.release in fuse
+    assert world.asked == [("stable", timedelta(hours=24), None)]
+
+
 def test_it_forgets_what_is_not_rolled_out_any_more() -> None:
     world = World(counts=BAD)
     fuse = world.fuse()

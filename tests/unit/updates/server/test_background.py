@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+from release.catalog.version import Version
 from release.promotion.delivery import HaltRules, RolloutRules
+from release.trust.channel_document import FloorRelease
 from release.trust.head import ChannelStatus
 from release.updates.counts import RolloutCounts
 from release.updates.fuse import Fuse
@@ -77,6 +80,20 @@ def test_rollouts_that_may_stop_by_themselves_are_watched_once() -> None:
     )
     desk.documents.refresh()
     assert [(one.channel, one.version) for one in watched(desk.documents.held)] == [("stable", NEW)]
+
+
+def test_floors_are_watched_by_the_rules_of_what_the_channel_is_at() -> None:
+    desk = Desk(("one",))
+    begun, low = desk.now - timedelta(hours=1), Version(3000, 0, 0)
+    floors = (FloorRelease(release=release(low), withdrawn=True), FloorRelease(release=release(OLD)))
+    going_on = document(offer(NEW, rules=HALTING, since=begun))
+    stopped = document(offer(NEW, rules=HALTING, status=ChannelStatus.PAUSED), channel="beta")
+    without = document(offer(NEW), channel="alpha")
+    desk.mirror.publish(*(replace(one, floors=floors) for one in (going_on, stopped, without)))
+    desk.documents.refresh()
+    found = [(one.channel, one.version, one.since) for one in watched(desk.documents.held)]
+    begun = begun.replace(microsecond=0)
+    assert found == [("beta", OLD, None), ("stable", OLD, begun), ("stable", NEW, begun)]
 
 
 class Failing:
