@@ -10,7 +10,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from release.catalog.board import Board
+from release.catalog.naming import HEAD_FILE
 from release.errors import NotVerifiedError
 from release.ledger.entries import CLOCK_SKEW
 from release.ledger.fields import format_time
@@ -21,8 +24,21 @@ from release.trust.channel_document import (
     read_channel_document,
     unseal_channel,
 )
-from release.trust.head import ChannelStatus, MirrorHead
-from release.trust.verify import FrozenError, MixedError, RolledBackError, Visitor
+from release.trust.head import ChannelStatus, MirrorHead, read_head, unseal
+from release.trust.verify import FrozenError, MixedError, RolledBackError, Visitor, verify_head
+
+
+def recalled_head(data: bytes, visitor: Visitor) -> MirrorHead:
+    """A head that this server believed before. It may have expired since, or be older than another one.
+
+    What it withdraws and pauses is held back all the same; nothing is offered because of it.
+
+    Raises:
+        HeadError: not a head, not signed by a trusted key of the pipeline that was good when it was
+            issued, another product's, or issued in the future.
+    """
+    issued = read_head(unseal(data, HEAD_FILE).body, HEAD_FILE).issued
+    return verify_head(data, replace(visitor, now=min(visitor.now, issued), seen=None)).head
 
 
 def open_document(data: bytes, channel: str, board: Board, visitor: Visitor) -> ChannelDocument:

@@ -25,7 +25,13 @@ from release.trust.head import HEAD_LIMIT, ChannelStatus, MirrorHead
 from release.trust.seen import Seen
 from release.trust.verify import Visitor, verify_head
 from release.updates.omaha_response import Manifests, prepare
-from release.updates.server.believing import check_forward, check_head, check_time, open_document
+from release.updates.server.believing import (
+    check_forward,
+    check_head,
+    check_time,
+    open_document,
+    recalled_head,
+)
 from release.updates.server.log import Changes, EventLog
 from release.updates.server.memory import Memory
 
@@ -132,6 +138,7 @@ class Documents:
         self._wanted = wanted or Wanted()
         self._memory = memory
         self._seen = visitor.seen
+        self._kept: Seen | None = None
         self._failing: set[str] = set()
 
     @property
@@ -140,11 +147,15 @@ class Documents:
         return {source.name: source.name not in self._failing for source in self._sources}
 
     def recall(self) -> None:
-        """Hold what was remembered, also what has expired: nothing older than it is believed."""
+        """Hold what was remembered, also what has expired: nothing older than it is believed.
+
+        What the remembered head withdrew or paused is held back before any mirror answers.
+        """
         if self._memory is None:
             return
         self._seen = self._memory.seen()
         visitor = self._visit()
+        self._recall_head(self._memory, visitor)
         for channel, board, data in self._memory.documents():
             place = Place(channel, str(board))
             if not self._wanted.covers(place):
@@ -156,6 +167,20 @@ class Documents:
                 continue
             self._hold(place, document, data, "memory")
         self.settled = bool(self.held.served)
+
+    def _recall_head(self, memory: Memory, visitor: Visitor) -> None:
+        try:
+            data = memory.head()
+            if data is None:
+                return
+            head = recalled_head(data, visitor)
+        except HumpyardError as error:
+            self._changes.log.say("memory-refused", place=HEAD_FILE, error=error.message)
+            return
+        self._hold_head(head)
+        self._kept = _seen(head)
+        if self._seen is None or self._kept.knows_more_than(self._seen):
+            self._seen = self._kept
 
     def refresh(self) -> bool:
         """Ask mirrors, one after the other, until everything is as new as can be; whether it is."""
@@ -176,8 +201,9 @@ class Documents:
         """What is missing after this mirror was asked; None while no mirror showed a head."""
         try:
             reader = source.open()
-            head = verify_head(reader.read(HEAD_FILE, HEAD_LIMIT), replace(visitor, seen=self._seen)).head
-            self._take_head(head)
+            data = reader.read(HEAD_FILE, HEAD_LIMIT)
+            head = verify_head(data, replace(visitor, seen=self._seen)).head
+            self._take_head(head, data)
         except HumpyardError as error:
             self._failed(source, error)
             return missing
@@ -207,10 +233,22 @@ class Documents:
         self._changes.settle(f"document {place}", "good")
         return True
 
-    def _take_head(self, head: MirrorHead) -> None:
-        """Remember a head, and which documents it says that there are."""
-        before = self._seen
-        self._seen = Seen(product=head.product, ledger=head.ledger, issued=head.issued)
+    def _take_head(self, head: MirrorHead, data: bytes) -> None:
+        """Hold a head, and remember it."""
+        seen = self._seen = _seen(head)
+        self._hold_head(head)
+        memory = self._memory
+        if memory is None or seen == self._kept:
+            return
+
+        def keep() -> None:
+            if memory.keep_head(seen, data):
+                self._kept = seen
+
+        self._remember(keep)
+
+    def _hold_head(self, head: MirrorHead) -> None:
+        """Take over which documents there are, and which releases nobody may have."""
         places = frozenset(self._wanted.places(head))
         if not places:
             said = ", ".join(head.channels) or "none"
@@ -227,8 +265,6 @@ class Documents:
             ),
             head_at=head.ledger.sequence,
         )
-        if self._memory is not None and before != self._seen:
-            self._remember(partial(self._memory.keep_seen, self._seen))
 
     def _hold(self, place: Place, document: ChannelDocument, data: bytes, mirror: str) -> None:
         served = Served(document=document, manifests=prepare(document), data=data)
@@ -293,3 +329,7 @@ class Documents:
         settled = [self._changes.settle(f"mirror {source.name} {said}", "good") for said in subjects]
         if any(settled):  # all are settled before any is looked at
             self._changes.log.say("mirror-good", mirror=source.name)
+
+
+def _seen(head: MirrorHead) -> Seen:
+    return Seen(product=head.product, ledger=head.ledger, issued=head.issued)

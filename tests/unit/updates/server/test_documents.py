@@ -6,14 +6,28 @@ from pathlib import Path
 
 import pytest
 
+from release.atomic import replacing
 from release.catalog.naming import HEAD_FILE
 from release.trust.channel_document import channel_document_key
 from release.trust.head import ChannelStatus
+from release.trust.seen import Seen
 from release.updates.server.documents import Place, Wanted
 from release.updates.server.memory import Memory, open_memory
 from tests.unit.ledger.fakes import MALLORY
 from tests.unit.updates.server.desk import Desk
-from tests.update_mirror import BOARD, DAY, NEW, OLD, document, head_of, offer, position, release
+from tests.update_mirror import (
+    BOARD,
+    DAY,
+    NEW,
+    OLD,
+    UpdateMirror,
+    document,
+    head_of,
+    offer,
+    position,
+    release,
+)
+from tests.update_server import request_body
 
 STABLE = Place("stable", "amd64-usr")
 HOUR = timedelta(hours=1)
@@ -200,6 +214,78 @@ def test_a_server_that_starts_anew_remembers_and_is_not_taken_back(memory: Memor
     assert generation(desk) == 2
     assert not desk.documents.refresh()
     assert generation(desk) == 2
+
+
+def test_what_the_head_withdrew_or_paused_is_held_back_after_a_restart_while_mirrors_are_away(
+    memory: Memory,
+) -> None:
+    """The document is older, and still good; also when the head has expired meanwhile."""
+    desk = Desk(("one",), memory=memory)
+    desk.mirror.publish(document(valid=3 * DAY), document(offer(OLD), channel="beta", valid=3 * DAY))
+    desk.documents.refresh()
+    desk.pass_time(HOUR)
+    gone = document(offer(NEW, status=ChannelStatus.WITHDRAWN), sequence=11, issued=desk.now)
+    paused = document(offer(OLD, status=ChannelStatus.PAUSED), channel="beta", issued=desk.now)
+    desk.mirror.put_head(head_of(gone, paused, sequence=11, withdrawn=[release(NEW)]))
+    desk.documents.refresh()
+    desk.away("one")
+    for _ in range(2):
+        desk.documents = desk.open()
+        desk.documents.recall()
+        held = desk.documents.held
+        assert {place.channel for place in held.fresh(desk.now)} == {"stable", "beta"}
+        assert held.withdrawn == {release(NEW).release}
+        assert held.pauses(held.served[Place("beta", "amd64-usr")].document, OLD)
+        assert b'status="noupdate"' in desk.answering().answer(request_body()).body
+        desk.pass_time(DAY + HOUR)
+    desk.away()
+    desk.mirror.put_head(head_of(document(issued=desk.now - DAY), sequence=10))
+    assert not desk.documents.refresh()
+    assert desk.documents.held.withdrawn == {release(NEW).release}, "an older head takes nothing back"
+
+
+def test_a_remembered_head_of_somebody_else_is_not_believed(memory: Memory) -> None:
+    desk = Desk(("one",), memory=memory)
+    desk.mirror.publish(document())
+    desk.documents.refresh()
+    forged = UpdateMirror(desk.stores["one"].objects.__setitem__, MALLORY.sign)
+    forged.put_head(head_of(document(), sequence=99, withdrawn=[release(NEW)]))
+    for data in (desk.stores["one"].objects[HEAD_FILE], b"{}", b""):
+        (memory.directory / "head.json").write_bytes(data)
+        desk.documents = desk.open()
+        desk.documents.recall()
+        assert not desk.documents.held.withdrawn
+        assert set(desk.documents.held.served) == {STABLE}
+    assert {line["place"] for line in desk.told("memory-refused")} == {HEAD_FILE}
+
+
+def test_processes_that_share_a_memory_keep_the_newest_head(memory: Memory) -> None:
+    """One that lags does not take it back; a state without a head's bytes gets those there are."""
+    desk = Desk(("one",), memory=memory)
+    desk.mirror.publish(document())
+    old = desk.stores["one"].objects[HEAD_FILE]
+    lags = desk.open()
+    lags.refresh()
+    (memory.directory / "head.json").unlink()
+    desk.documents.recall()
+    desk.documents.refresh()
+    assert memory.head() == old
+    at_next(desk)
+    desk.documents.refresh()
+    new = desk.stores["one"].objects[HEAD_FILE]
+    desk.stores["one"].objects[HEAD_FILE] = old
+    late = Desk(("one",), memory=memory)
+    late.stores["one"].objects.update(desk.stores["one"].objects)
+    late.documents.refresh()
+    assert memory.head() == new
+    with replacing(memory.directory / "head.json"):
+        assert not memory.keep_head(seen_by(memory), b"another process writes it")
+
+
+def seen_by(memory: Memory) -> Seen:
+    found = memory.seen()
+    assert found is not None
+    return found
 
 
 def test_a_memory_that_cannot_be_written_holds_back_no_news(memory: Memory) -> None:
