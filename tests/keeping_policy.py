@@ -14,14 +14,17 @@ from tests.small_yard import SmallYard, write_image_set
 VERSIONS = tuple(Version(4600 + number, 0, 0) for number in range(4))
 """Alpha is at the last, and may fall back on the two before: nobody needs the first."""
 UNNEEDED = VERSIONS[0]
+RING = "ring"
+"""A channel that has nothing, into which anybody may ask for what alpha has, or had."""
 RETENTION = "\n[retention]\nchannel_releases = 1\nstream_releases = 1\ngrace = 0\n"
 
 
 def let_go_soon(yard: SmallYard) -> None:
-    """Before the ledger begins: let the policy keep as little as it can."""
+    """Before the ledger begins: let the policy keep as little as it can, and have a ring."""
     policy = yard.root / "policy.toml"
     head, first, rest = policy.read_text().partition("[[")
-    policy.write_text(f"{head}{RETENTION}\n{first}{rest}")
+    ring = f'\n[[channels]]\nname = "{RING}"\nfeeds_from = ["alpha"]\nopen = true\n'
+    policy.write_text(f"{head}{RETENTION}\n{first}{rest}{ring}")
 
 
 def publish_all(yard: SmallYard) -> None:

@@ -144,11 +144,38 @@ def mirrored_template(
     return root
 
 
+@pytest.fixture(scope="session")
+def settled_template(
+    mirrored_template: Path, running_web: MirrorWeb, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The same, with all mirrors at the old release: the yard, and beside it what was brought to them."""
+    folder = tmp_path_factory.mktemp("settled")
+    shutil.copytree(mirrored_template, folder / "yard")
+    yard = _with_mirrors(folder, running_web)
+    settings = yard.small.settings.read_text()
+    assert yard.promote() == 0
+    yard.small.settings.write_text(settings[: settings.index("\n[mirrors.")])
+    running_web.reset()
+    return folder
+
+
 @pytest.fixture
 def mirrored(mirrored_template: Path, web: MirrorWeb, tmp_path: Path) -> MirrorYard:
     """A fresh copy, with a directory for each mirror, which is also what its address serves."""
     shutil.copytree(mirrored_template, tmp_path / "yard")
-    yard = MirrorYard(SmallYard(tmp_path / "yard"), web, tmp_path / "mirrors")
+    return _with_mirrors(tmp_path, web)
+
+
+@pytest.fixture
+def settled(settled_template: Path, web: MirrorWeb, tmp_path: Path) -> MirrorYard:
+    """The same, with all mirrors at the old release."""
+    shutil.copytree(settled_template, tmp_path, symlinks=True, dirs_exist_ok=True)
+    return _with_mirrors(tmp_path, web)
+
+
+def _with_mirrors(folder: Path, web: MirrorWeb) -> MirrorYard:
+    """Let the settings of a yard say how to write to each mirror, and serve them."""
+    yard = MirrorYard(SmallYard(folder / "yard"), web, folder / "mirrors")
     for name in NAMES:
         web.roots[name] = yard.root(name)
         add_access(yard.small.settings, name, url=f"file:{yard.root(name)}", patience=600)

@@ -13,7 +13,7 @@ from tests.e2e.ceremony_yard import ceremony, ceremony_template  # noqa: F401 - 
 from tests.e2e.refusal import Forger, Terminal
 from tests.keeping_policy import kept, kept_template  # noqa: F401 - fixtures
 from tests.mirror_web import running_web, web  # noqa: F401 - fixtures
-from tests.mirror_yard import mirrored, mirrored_template  # noqa: F401 - fixtures
+from tests.mirror_yard import mirrored, mirrored_template, settled, settled_template  # noqa: F401 - fixtures
 
 
 @pytest.fixture

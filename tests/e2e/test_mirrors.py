@@ -47,60 +47,57 @@ def test_new_mirrors_get_what_channels_are_at_and_show_what_the_store_says(mirro
         assert mirrored.verify(name) == mirrored.verify(name, "beta") == 0
 
 
-def test_a_second_run_writes_nothing(mirrored: MirrorYard) -> None:
-    assert mirrored.promote() == 0
-    before, entries = tree(mirrored.roots), mirrored.state().sequence
-    assert mirrored.promote() == 0
-    assert (tree(mirrored.roots), mirrored.state().sequence) == (before, entries)
+def test_a_second_run_writes_nothing(settled: MirrorYard) -> None:
+    before, entries = tree(settled.roots), settled.state().sequence
+    assert settled.promote() == 0
+    assert (tree(settled.roots), settled.state().sequence) == (before, entries)
 
 
 def test_with_one_of_three_down_the_channel_moves_and_the_mirror_follows_when_it_is_back(
-    mirrored: MirrorYard, capsys: pytest.CaptureFixture[str]
+    settled: MirrorYard, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Until then it is listed as lagging, keeps what it showed, and machines are not sent there."""
-    assert mirrored.promote() == 0
-    mirrored.break_writing("c")
-    mirrored.ask()
-    assert mirrored.promote() == 0
-    assert [mirrored.at(name) for name in ("origin", "a", "b")] == [str(NEW)] * 3
-    assert mirrored.mirrors_with() == {"a", "b"}
-    assert mirrored.offered_from() == mirrored.offered_from("a") == ("a", "b")
+    settled.break_writing("c")
+    settled.ask()
+    assert settled.promote() == 0
+    assert [settled.at(name) for name in ("origin", "a", "b")] == [str(NEW)] * 3
+    assert settled.mirrors_with() == {"a", "b"}
+    assert settled.offered_from() == settled.offered_from("a") == ("a", "b")
 
-    code, found = status(mirrored, capsys)
+    code, found = status(settled, capsys)
     lagging = {one["name"]: one for one in found["mirrors"] if one["lags"]}
     assert (code, list(lagging)) == (0, ["c"])
     alpha = lagging["c"]["channels"]["alpha"]
     assert (alpha["has"], alpha["should_have"]) == (str(OLD), str(NEW))
     assert alpha["lags_since"]
-    assert str(mirrored.root("c")) in lagging["c"]["trouble"]["reason"]
+    assert str(settled.root("c")) in lagging["c"]["trouble"]["reason"]
 
-    mirrored.mend("c")
-    assert mirrored.at("c") == str(OLD)
-    assert mirrored.verify("c") == 0, "it is old, and consistent"
-    assert mirrored.promote() == 0
-    assert mirrored.at("c") == str(NEW)
-    assert mirrored.offered_from() == ("a", "b", "c")
-    assert [mirrored.verify(name) for name in NAMES] == [0, 0, 0]
-    assert not any(one["lags"] for one in status(mirrored, capsys)[1]["mirrors"])
+    settled.mend("c")
+    assert settled.at("c") == str(OLD)
+    assert settled.verify("c") == 0, "it is old, and consistent"
+    assert settled.promote() == 0
+    assert settled.at("c") == str(NEW)
+    assert settled.offered_from() == ("a", "b", "c")
+    assert [settled.verify(name) for name in NAMES] == [0, 0, 0]
+    assert not any(one["lags"] for one in status(settled, capsys)[1]["mirrors"])
 
 
 def test_with_too_few_mirrors_nothing_moves_and_it_goes_on_by_itself_when_one_is_back(
-    mirrored: MirrorYard, terminal: Terminal
+    settled: MirrorYard, terminal: Terminal
 ) -> None:
-    assert mirrored.promote() == 0
     for name in ("b", "c"):
-        mirrored.break_writing(name)
-    mirrored.ask()
+        settled.break_writing(name)
+    settled.ask()
     why = terminal.fails(
-        REFUSED, "mirrors: missing 1 more of the mirrors b, c", str(mirrored.root("b")), by=mirrored.promote
+        REFUSED, "mirrors: missing 1 more of the mirrors b, c", str(settled.root("b")), by=settled.promote
     )
-    assert str(mirrored.root("c")) in why
-    assert [mirrored.at(name) for name in ("origin", "a")] == [str(OLD)] * 2
-    assert mirrored.mirrors_with() == {"a"}
-    assert mirrored.promote() == REFUSED, "still"
-    mirrored.mend("b")
-    assert mirrored.promote() == 0
-    assert [mirrored.at(name) for name in ("origin", "a", "b")] == [str(NEW)] * 3
+    assert str(settled.root("c")) in why
+    assert [settled.at(name) for name in ("origin", "a")] == [str(OLD)] * 2
+    assert settled.mirrors_with() == {"a"}
+    assert settled.promote() == REFUSED, "still"
+    settled.mend("b")
+    assert settled.promote() == 0
+    assert [settled.at(name) for name in ("origin", "a", "b")] == [str(NEW)] * 3
 
 
 def test_status_fails_when_fewer_mirrors_have_a_release_than_the_policy_asks_for(
@@ -127,62 +124,59 @@ def test_status_fails_when_fewer_mirrors_have_a_release_than_the_policy_asks_for
     ids=["other-bytes", "another-signature", "too-short", "broken-off", "unavailable"],
 )
 def test_a_mirror_that_does_not_give_back_what_it_was_given_does_not_count(
-    mirrored: MirrorYard, terminal: Terminal, fault: Fault, said: tuple[str, ...]
+    settled: MirrorYard, terminal: Terminal, fault: Fault, said: tuple[str, ...]
 ) -> None:
     """It was written to, and what it says there is right; its public address is what counts."""
-    assert mirrored.promote() == 0
-    mirrored.web.faults.update(b=fault, c=fault)
-    mirrored.ask()
-    terminal.fails(REFUSED, mirrored.web.address("b"), mirrored.web.address("c"), *said, by=mirrored.promote)
-    assert mirrored.at("origin") == str(OLD)
-    assert mirrored.mirrors_with() == {"a"}
-    assert mirrored.mirrors_with(OLD) == set(NAMES), "nothing is said about what was not looked at"
-    mirrored.web.faults.clear()
-    assert mirrored.promote() == 0
-    assert mirrored.mirrors_with() == set(NAMES)
+    settled.web.faults.update(b=fault, c=fault)
+    settled.ask()
+    terminal.fails(REFUSED, settled.web.address("b"), settled.web.address("c"), *said, by=settled.promote)
+    assert settled.at("origin") == str(OLD)
+    assert settled.mirrors_with() == {"a"}
+    assert settled.mirrors_with(OLD) == set(NAMES), "nothing is said about what was not looked at"
+    settled.web.faults.clear()
+    assert settled.promote() == 0
+    assert settled.mirrors_with() == set(NAMES)
 
 
-def test_nobody_waits_for_a_mirror_that_is_stuck_once_enough_have_the_release(mirrored: MirrorYard) -> None:
+def test_nobody_waits_for_a_mirror_that_is_stuck_once_enough_have_the_release(settled: MirrorYard) -> None:
     """It has no patience of its own here; what it gets later does not count before it was read back."""
-    assert mirrored.promote() == 0
-    settings = mirrored.small.settings
+    settings = settled.small.settings
     settings.write_text(settings.read_text().replace("patience = 600", "patience = 0"))
-    mirrored.web.faults["c"] = stuck
-    mirrored.ask()
-    assert mirrored.promote() == 0
-    assert mirrored.mirrors_with() == {"a", "b"}
-    assert mirrored.small.humpyard("mirrors", "sync") == UNAVAILABLE, "the first try is not over"
-    mirrored.web.reset_faults()
+    settled.web.faults["c"] = stuck
+    settled.ask()
+    assert settled.promote() == 0
+    assert settled.mirrors_with() == {"a", "b"}
+    assert settled.small.humpyard("mirrors", "sync") == UNAVAILABLE, "the first try is not over"
+    settled.web.reset_faults()
     for _ in range(60):
-        if mirrored.small.humpyard("mirrors", "sync") == 0:
+        if settled.small.humpyard("mirrors", "sync") == 0:
             break
         time.sleep(0.5)
-    assert mirrored.mirrors_with() == set(NAMES)
+    assert settled.mirrors_with() == set(NAMES)
 
 
 def test_a_mirror_that_lost_a_file_gets_it_again_and_one_that_changed_one_is_taken_out(
-    mirrored: MirrorYard, terminal: Terminal, capsys: pytest.CaptureFixture[str]
+    settled: MirrorYard, terminal: Terminal, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert mirrored.promote() == 0
     payload = f"update/amd64-usr/{OLD}/flatcar_production_update.gz"
-    (mirrored.root("a") / payload).unlink()
-    changed = mirrored.root("b") / payload
+    (settled.root("a") / payload).unlink()
+    changed = settled.root("b") / payload
     right = changed.read_bytes()
     changed.unlink()
     changed.write_bytes(b"\0" + right[1:])
 
     def again() -> int:
-        return mirrored.small.humpyard("mirrors", "sync", "--again")
+        return settled.small.humpyard("mirrors", "sync", "--again")
 
     terminal.fails(REFUSED, "b: ", payload, by=again)
-    assert (mirrored.root("a") / payload).read_bytes() == right
-    assert mirrored.mirrors_with(OLD) == {"a", "b", "c"} - {"b"}
-    assert mirrored.offered_from() == ("a", "c")
-    code, found = status(mirrored, capsys)
+    assert (settled.root("a") / payload).read_bytes() == right
+    assert settled.mirrors_with(OLD) == {"a", "b", "c"} - {"b"}
+    assert settled.offered_from() == ("a", "c")
+    code, found = status(settled, capsys)
     assert (code, [one["name"] for one in found["mirrors"] if one["lags"]]) == (0, ["b"])
     changed.unlink()
     assert again() == 0
-    assert mirrored.offered_from() == NAMES
+    assert settled.offered_from() == NAMES
 
 
 def test_a_sync_brings_the_past_and_what_may_come_next(mirrored: MirrorYard) -> None:
@@ -240,33 +234,31 @@ def test_a_store_that_is_public_itself_is_read_back_like_any_other(
     assert mirrored.mirrors_with() == {"a", "b"}
 
 
-def test_a_withdrawal_reaches_the_mirrors(mirrored: MirrorYard) -> None:
+def test_a_withdrawal_reaches_the_mirrors(settled: MirrorYard) -> None:
     """Their heads say so, and so does what update servers read; nobody is led to the release anew."""
-    assert mirrored.promote() == 0
-    stop = ["stop", "withdraw", str(OLD), "--reason", "it eats disks", *mirrored.small.secret("ada")]
-    assert mirrored.small.humpyard(*stop) == 0
-    assert mirrored.promote() == 0
+    stop = ["stop", "withdraw", str(OLD), "--reason", "it eats disks", *settled.small.secret("ada")]
+    assert settled.small.humpyard(*stop) == 0
+    assert settled.promote() == 0
     for name in NAMES:
-        head = mirrored.head(name)
+        head = settled.head(name)
         assert head is not None
         assert [one.version for one in head.withdrawn] == [OLD]
-        assert (mirrored.root(name) / HEAD_FILE).read_bytes() == (
-            mirrored.small.mirror / HEAD_FILE
+        assert (settled.root(name) / HEAD_FILE).read_bytes() == (
+            settled.small.mirror / HEAD_FILE
         ).read_bytes()
 
 
 def test_a_probe_tries_the_store_and_every_mirror_and_leaves_nothing(
-    mirrored: MirrorYard, terminal: Terminal, capsys: pytest.CaptureFixture[str]
+    settled: MirrorYard, terminal: Terminal, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert mirrored.promote() == 0
-    before = (tree(mirrored.roots), tree(mirrored.small.mirror))
+    before = (tree(settled.roots), tree(settled.small.mirror))
     capsys.readouterr()
-    assert mirrored.small.humpyard("mirrors", "probe", "--json") == 0
+    assert settled.small.humpyard("mirrors", "probe", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert set(found) == {"origin", *NAMES}
     for one in found.values():
         assert {each["verdict"] for each in one["findings"]} == {"kept"}
-    assert (tree(mirrored.roots), tree(mirrored.small.mirror)) == before
-    mirrored.break_writing("c")
-    root = str(mirrored.root("c"))
-    terminal.fails(REFUSED, root, by=lambda: mirrored.small.humpyard("mirrors", "probe"))
+    assert (tree(settled.roots), tree(settled.small.mirror)) == before
+    settled.break_writing("c")
+    root = str(settled.root("c"))
+    terminal.fails(REFUSED, root, by=lambda: settled.small.humpyard("mirrors", "probe"))

@@ -107,24 +107,23 @@ def test_wherever_a_run_is_cut_off_a_mirror_leads_nowhere_and_the_next_run_ends_
 
 
 @pytest.mark.parametrize("number", [5, 60, 110, 118])
-def test_a_promotion_that_is_killed_is_completed_by_the_next(mirrored: MirrorYard, number: int) -> None:
+def test_a_promotion_that_is_killed_is_completed_by_the_next(settled: MirrorYard, number: int) -> None:
     """SIGKILL while bytes are brought, what vouches for them, and while mirrors show the new state."""
-    assert mirrored.promote() == 0
-    mirrored.ask()
-    command = [sys.executable, "-m", "tests.e2e.killed_mirroring", str(mirrored.small.settings), str(number)]
+    settled.ask()
+    command = [sys.executable, "-m", "tests.e2e.killed_mirroring", str(settled.small.settings), str(number)]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, timeout=LIMIT)
     assert done.returncode == -signal.SIGKILL, done.stderr
     for name in NAMES:
-        check_consistent(mirrored, name)
-    assert mirrored.promote() == 0
-    first = shown(mirrored.root("a"))
+        check_consistent(settled, name)
+    assert settled.promote() == 0
+    first = shown(settled.root("a"))
     for name in NAMES:
-        assert mirrored.at(name) == str(NEW)
-        assert mirrored.verify(name) == 0
-        assert shown(mirrored.root(name)) == first
-    before = mirrored.state().sequence
-    assert mirrored.promote() == 0
-    assert mirrored.state().sequence == before
+        assert settled.at(name) == str(NEW)
+        assert settled.verify(name) == 0
+        assert shown(settled.root(name)) == first
+    before = settled.state().sequence
+    assert settled.promote() == 0
+    assert settled.state().sequence == before
 
 
 def race(yard: MirrorYard, go: Path, *commands: Sequence[str]) -> list[tuple[int, str]]:
@@ -175,28 +174,27 @@ def test_two_pipelines_at_once_bring_each_mirror_to_the_same_state(
     assert sorted(seen) == sorted(set(seen))
 
 
-def test_a_pipeline_from_the_past_takes_no_mirror_back(mirrored: MirrorYard, terminal: Terminal) -> None:
+def test_a_pipeline_from_the_past_takes_no_mirror_back(settled: MirrorYard, terminal: Terminal) -> None:
     """Neither when it looks before, nor when it does not; and a store that was put back is told of."""
-    assert mirrored.promote() == 0
-    origin, past = mirrored.small.mirror, mirrored.small.root / "past"
+    origin, past = settled.small.mirror, settled.small.root / "past"
     shutil.copytree(origin, past)
-    with open_yard(mirrored.small.settings) as yard:
+    with open_yard(settled.small.settings) as yard:
         saying = saying_of(yard)
         assert saying is not None
         documents = [(HEAD_FILE, saying.data), (ALPHA, (origin / ALPHA).read_bytes())]
-        mirrored.ask()
-        assert mirrored.promote() == 0
-        after = shown(mirrored.roots)
-        replica = StoreReplica.linked(DirectoryStore(mirrored.root("a")))
+        settled.ask()
+        assert settled.promote() == 0
+        after = shown(settled.roots)
+        replica = StoreReplica.linked(DirectoryStore(settled.root("a")))
         for key, data in documents:
             with pytest.raises(LostRaceError):
                 replica.replace([Document(key=key, data=data)], Judge(yard, saying.chain).may_follow)
 
     shutil.rmtree(origin)
     shutil.copytree(past, origin)
-    assert mirrored.small.humpyard("promote", "run") == 0
-    assert shown(mirrored.roots) == after
-    mirrored.ask(channel="alpha")  # and so there are two ledgers
-    mirrored.small.humpyard("promote", "run")
-    terminal.fails(REFUSED, "there are two ledgers", by=lambda: mirrored.small.humpyard("mirrors", "sync"))
-    assert shown(mirrored.roots) == after
+    assert settled.small.humpyard("promote", "run") == 0
+    assert shown(settled.roots) == after
+    settled.ask(channel="alpha")  # and so there are two ledgers
+    settled.small.humpyard("promote", "run")
+    terminal.fails(REFUSED, "there are two ledgers", by=lambda: settled.small.humpyard("mirrors", "sync"))
+    assert shown(settled.roots) == after
