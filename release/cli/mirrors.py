@@ -130,7 +130,7 @@ def _show(found: Standings, unknown: tuple[str, ...]) -> None:
     for name in unknown:
         say(f"{name}: is in the settings, but not in the policy: nothing is brought there")
     if not found.mirrors:
-        say("the policy names no mirrors")
+        say("the policy names no mirrors: update servers know no address that has updates, and offer none")
 
 
 def _freshness(mirror: MirrorStanding, found: Standings) -> str:

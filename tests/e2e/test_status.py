@@ -51,6 +51,14 @@ def test_a_head_that_is_no_good_is_loud_and_status_still_works(
     assert capsys.readouterr().out.startswith("ALARM ")
 
 
+def test_a_policy_without_mirrors_is_told_what_that_means_for_machines(
+    released_yard: SmallYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert released_yard.humpyard("mirrors", "status") == 0
+    assert "the policy names no mirrors: update servers know no address" in capsys.readouterr().out
+
+
 def test_a_ledger_that_does_not_verify_has_no_status(
     released_yard: SmallYard, capsys: pytest.CaptureFixture[str]
 ) -> None:
