@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("s3_credentials")
 
 
 def store_at(url: str) -> S3Store:
-    options = S3Options(endpoint_url=url, attempts=3, part_size=5 << 20)
+    options = S3Options(endpoint_url=url, attempts=3, part_size=5 << 20, parallel=2)
     return S3Store(bucket=BUCKET, prefix=f"test-{secrets.token_hex(4)}", options=options)
 
 
