@@ -30,7 +30,7 @@ PART = 5 << 20
 MEMORY = 128 << 20
 """Bytes an upload may add to what the process has without it, by four parts of 8 MiB at once. 81 to 98 MiB
 were measured, of 1 and of 5 GiB, beside 51 MiB of the process itself."""
-LARGE = int(os.environ.get("HUMPYARD_TEST_LARGE_MIB", "1024")) << 20
+LARGE = int(os.environ.get("HUMPYARD_TEST_LARGE_MIB", "512")) << 20
 
 
 @pytest.fixture(scope="module")
