@@ -46,6 +46,7 @@ class MirrorHandler(SimpleHTTPRequestHandler):
     """``mirror`` is who is asked, ``key`` for what."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or what follows the headers waits for a delayed ACK
 
     def __init__(self, *args: object, web: MirrorWeb) -> None:
         self.web = web
