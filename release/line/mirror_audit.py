@@ -159,7 +159,9 @@ def _wanted(yard: Yard, origin: Origin, mirror: Mirror) -> _Objects:
         if mirror.name not in names or version in state.collected or not mirror.site.serves(channel):
             continue
         place = Place(channel=channel, version=version)
-        for file in mirror_release(yard.store, state, place, yard.naming).files:
+        release = mirror_release(yard.store, state, place, yard.naming)
+        is_written = mirror.access is not None and mirror.access.replica is not None
+        for file in (release.written if is_written else release).files:
             found[file.key] = file.wanted
             places[file.key].add(place)
     return {key: (one, frozenset(places[key])) for key, one in found.items()}

@@ -5,9 +5,10 @@ Small ones are read here; the others become streams that are opened when they ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
+from release.bundle.digests_file import CHECKSUM_SUFFIX, render_checksum
 from release.bundle.document import MAX_DOCUMENT
 from release.bundle.layout import derived_files, document_key, schema_key, shipped
 from release.bundle.release import Release
@@ -35,6 +36,13 @@ class MirrorRelease:
     """The release digest."""
     content: tuple[Upload, ...]
     vouching: tuple[Upload, ...]
+    checksums: tuple[Upload, ...] = ()
+    """A ``.sha256`` beside each image file, for people. Unsigned: DIGESTS says the same. Not in the store."""
+
+    @property
+    def written(self) -> MirrorRelease:
+        """The same as it is where the pipeline writes it, and not the store itself is public."""
+        return replace(self, content=self.content + self.checksums, checksums=())
 
     @property
     def files(self) -> tuple[Upload, ...]:
@@ -59,6 +67,7 @@ def mirror_release(store: ObjectReader, state: State, place: Place, naming: Nami
     """
     release, document = registered_release(store, state, place.version)
     content: list[Upload] = []
+    checksums: list[Upload] = []
     signatures: list[Upload] = []
     suffix = naming.signature_suffix
     for item in shipped(release):
@@ -71,6 +80,8 @@ def mirror_release(store: ObjectReader, state: State, place: Place, naming: Nami
                 sha256=item.artifact.sha256,
             )
         )
+        if item.payload is None:
+            checksums.append(_small(target + CHECKSUM_SUFFIX, render_checksum(item.artifact)))
         derived = derived_files(item, naming)
         content += [_small(_target(key, release, place.channel), data) for key, data in derived.items()]
         for key in (item.key, *derived):
@@ -84,6 +95,7 @@ def mirror_release(store: ObjectReader, state: State, place: Place, naming: Nami
         release=Digest.sha256(document),
         content=tuple(content),
         vouching=(*signatures, _small(own, document), last),
+        checksums=tuple(checksums),
     )
 
 

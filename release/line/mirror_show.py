@@ -202,7 +202,7 @@ class _Showing:
         place = Place(channel=said.channel, version=said.version)
         release = mirror_release(self.yard.store, self.saying.chain.state, place, self.yard.naming)
         own = f"{said.channel}/{said.board}/{said.version}/"
-        return tuple(one.wanted for one in release.files if one.key.startswith(own))
+        return tuple(one.wanted for one in release.written.files if one.key.startswith(own))
 
 
 def check_lacking(saying: Saying, site: MirrorSite) -> None:

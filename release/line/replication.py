@@ -195,6 +195,7 @@ def bring_release(mirror: Mirror, release: MirrorRelease, carrier: Carrier) -> N
     access = mirror.reach()
     replica = None if access.replica is None else access.replica()
     public = access.public(mirror.site.url)
+    release = release if replica is None else release.written
     for files in (release.content, release.vouching):
         carrier.check()
         if replica is not None:

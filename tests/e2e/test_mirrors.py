@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from typing import Any
@@ -39,7 +40,14 @@ def test_new_mirrors_get_what_channels_are_at_and_show_what_the_store_says(mirro
         assert info == f"ALPHA_CURRENT={OLD}\nBETA_CURRENT={OLD}\n"
         expected = {key: (key, key.replace("/current/", f"/{OLD}/")) for key in there}
         wrong = {key for key in there if there[key] not in {store.get(one) for one in expected[key]}}
-        assert wrong == beside | {"channel-info.txt"}
+        sums = {key for key in wrong if key.endswith(".sha256")}
+        for key in sums:
+            file = mirrored.root(name) / key.removesuffix(".sha256")
+            said = (mirrored.root(name) / key).read_text()
+            assert said == f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
+        images = {key.removesuffix(".sig") for key in there if key.endswith(".raw.sig") or ".bz2.sig" in key}
+        assert images <= {key.removesuffix(".sha256") for key in sums}
+        assert wrong - sums == beside | {"channel-info.txt"}
         missing = {key for key in store if key not in there and str(NEW) not in key}
         assert missing == set()
         assert mirrored.at(name) == mirrored.at(name, "beta") == str(OLD)
