@@ -291,7 +291,7 @@ def test_paused_rollout_is_told_and_verifies(
     [
         (HEAD_FILE, "expected at most 65536 bytes, found more"),
         (ledger_key(3), "expected at most 1048576 bytes, found more"),
-        (POINTER, "expected at most 65536 bytes, found more"),
+        (POINTER, "expected at most 262144 bytes, found more"),
         (f"releases/{NEW}/release.json", "found more"),
         (NEW_PAYLOAD, "bytes, found more"),
         (f"{NEW_PAYLOAD}.sig", "found more"),
