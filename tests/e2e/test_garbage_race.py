@@ -28,6 +28,8 @@ from tests.small_yard import BOARD, PRODUCT, SmallYard
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS, MOST_ROUNDS = 4, 12
 """So many, and more until both have won."""
+STEP = 1500
+"""Milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,8 @@ def _race(yard: SmallYard, go: Path, url: str, delay: int) -> list[tuple[int, st
     """Exit code and stderr of the one who promotes, and of the one who collects."""
     settings = ["--settings", str(yard.settings)]
     asked = ["promote", "request", str(UNNEEDED), "--to", RING, *yard.secret("ada"), *settings]
-    promote = ["0", *asked, "--then", "promote", "run", *settings]
-    collect = [str(delay), "garbage", "collect", "--really", *settings]
+    promote = [str(max(0, -delay)), *asked, "--then", "promote", "run", *settings]
+    collect = [str(max(0, delay)), "garbage", "collect", "--really", *settings]
     racers = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.e2e.racing_keeper", str(go), *words],
@@ -106,7 +108,7 @@ def test_the_channel_moves_with_all_its_bytes_or_the_release_is_collected_and_th
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     won: Counter[str] = Counter()
-    delay = 1000  # milliseconds that the collector waits: adjusted, so that now one wins, now the other
+    delay = 0  # how much later the collector begins, or earlier: so that now one wins, now the other
     for number in range(MOST_ROUNDS):
         if number >= ROUNDS and len(won) > 1:
             break
@@ -118,7 +120,7 @@ def test_the_channel_moves_with_all_its_bytes_or_the_release_is_collected_and_th
         kinds = Counter(entry["kind"] for entry in _log(kept, capsys))
         if promoted == 0:
             won["moved"] += 1
-            delay //= 2
+            delay -= STEP
             assert pointer is not None
             assert pointer.version == UNNEEDED
             assert kinds["collected"] == 0
@@ -126,7 +128,7 @@ def test_the_channel_moves_with_all_its_bytes_or_the_release_is_collected_and_th
             assert _verified(kept, url, capsys) == 0
         else:
             won["collected"] += 1
-            delay = 2 * delay + 500
+            delay += STEP
             assert "collected" in refusal, refusal
             assert (pointer, kinds["collected"]) == (None, 1)
             assert kept.humpyard("garbage", "collect", "--really") == 0

@@ -156,7 +156,11 @@ def test_a_big_upload_that_fails_leaves_no_parts(seaweedfs: SeaweedFS, bucket: s
 
 
 def test_of_racing_big_uploads_one_wins(seaweedfs: SeaweedFS, bucket: str) -> None:
-    """The condition is on the request that completes."""
+    """The condition is on the request that completes.
+
+    SeaweedFS 4.48 lets two completions through once in a while, one of which replaces the other's object;
+    whoever was replaced sees it, since it looks what is there afterwards.
+    """
     store = S3Store(
         bucket=bucket,
         prefix="race",
@@ -164,11 +168,10 @@ def test_of_racing_big_uploads_one_wins(seaweedfs: SeaweedFS, bucket: str) -> No
     )
     texts = [bytes([number]) * (6 << 20) for number in range(3)]
     results = race([partial(store.create, "big", text, sha256=sha(text)) for text in texts])
-    assert sorted(type(result).__name__ for result in results) == [
-        "ConflictError",
-        "ConflictError",
-        "Created",
-    ]
+    (won,) = (number for number, result in enumerate(results) if isinstance(result, Created))
+    assert all(isinstance(one, Created | ConflictError | NotVerifiedError) for one in results), results
+    with store.open("big") as stream:
+        assert hash_stream(stream).sha256 == sha(texts[won])
 
 
 def test_publishing_to_a_bucket_is_resumed_and_repeated(store: S3Store) -> None:
