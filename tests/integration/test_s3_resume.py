@@ -121,7 +121,10 @@ def test_a_killed_upload_goes_on_without_sending_finished_parts_again(
     assert json.loads(output)["uploaded"] == [KEY]
     sent = proxy.parts()
     assert set(sent) & set(finished) == set()
-    assert sorted(sent + finished) == list(range(1, len(sent) + len(finished) + 1))
+    counted = sorted(sent + finished)
+    assert len(counted) == len(set(counted)), "nothing was sent twice"
+    # What was on its way when the process was killed may still have come through, after the count.
+    assert max(counted) - len(counted) <= order.parallel
     assert digest_of(store_at(seaweedfs.endpoint_url, bucket, prefix), KEY).hex == order.sha256
     assert uploads(seaweedfs, bucket, prefix) == []
 
