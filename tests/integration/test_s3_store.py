@@ -158,7 +158,7 @@ def test_a_big_upload_that_fails_leaves_no_parts(seaweedfs: SeaweedFS, bucket: s
 def test_of_racing_big_uploads_one_wins(seaweedfs: SeaweedFS, bucket: str) -> None:
     """The condition is on the request that completes.
 
-    SeaweedFS 4.48 lets two completions through once in a while, one of which replaces the other's object;
+    SeaweedFS 4.48 lets two completions through now and then, one of which replaces the other's object;
     whoever was replaced sees it, since it looks what is there afterwards.
     """
     store = S3Store(
