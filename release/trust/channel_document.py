@@ -15,13 +15,11 @@ from typing import Annotated
 
 from pydantic import Field, PlainSerializer, PlainValidator, StrictBool, with_config
 
-from release import canonical
 from release.canonical import Json
 from release.catalog.board import Board
 from release.catalog.naming import current_prefix
 from release.digests import Digest
 from release.errors import InputError, NotVerifiedError
-from release.ledger import sealed
 from release.ledger.fields import (
     BoardText,
     ChannelName,
@@ -34,7 +32,7 @@ from release.ledger.fields import (
     Whole,
     Word,
 )
-from release.ledger.sealed import Sealed, signed_fields
+from release.ledger.sealed import Sealed, SealedKind
 from release.mirror.store import POINTER_LIMIT
 from release.promotion.delivery import RolloutRules
 from release.trust.head import ChannelStatus, LedgerPosition
@@ -198,7 +196,13 @@ class ChannelDocument:
             raise InputError(f"mirrors without an address: {', '.join(sorted(named - set(self.mirrors)))}")
 
 
-_DOCUMENT = Reader(ChannelDocument)
+_DOCUMENT = SealedKind(
+    ChannelDocument,
+    text_format=FORMAT,
+    limit=CHANNEL_LIMIT,
+    what="channel document",
+    error=ChannelDocumentError,
+)
 
 
 def write_channel_document(document: ChannelDocument) -> str:
@@ -207,28 +211,19 @@ def write_channel_document(document: ChannelDocument) -> str:
     Raises:
         ChannelDocumentError, InputError: it would not be read back as it is.
     """
-    text = canonical.dump({"format": FORMAT, **_DOCUMENT.write(document)}).decode()
-    if read_channel_document(text, "new channel document") != document:
-        raise InputError(f"new channel document: {text} does not say the same as {document}")
-    return text
+    return _DOCUMENT.write(document)
 
 
 def read_channel_document(text: str, where: str) -> ChannelDocument:
     """Read the signed text of a document. Raises ChannelDocumentError for any other format or form."""
-    try:
-        return _DOCUMENT.read(signed_fields(text, FORMAT, where, CHANNEL_LIMIT), where)
-    except InputError as error:
-        raise ChannelDocumentError(error.message, hint=error.hint) from error
+    return _DOCUMENT.read(text, where)
 
 
 def seal_channel(body: str, signature: str) -> bytes:
     """The object to store. Raises InputError when it is longer than ``CHANNEL_LIMIT``."""
-    return sealed.seal(Sealed(body=body, signature=signature), CHANNEL_LIMIT, "channel document")
+    return _DOCUMENT.seal(body, signature)
 
 
 def unseal_channel(data: bytes, where: str) -> Sealed:
     """Open a stored document. Nothing in it is verified. Raises ChannelDocumentError when it is none."""
-    try:
-        return sealed.unseal(data, where, CHANNEL_LIMIT)
-    except InputError as error:
-        raise ChannelDocumentError(f"{where}: not a signed channel document: {error}") from error
+    return _DOCUMENT.unseal(data, where)

@@ -17,21 +17,18 @@ from typing import Annotated
 
 from pydantic import Field, StrictBool, with_config
 
-from release import canonical
 from release.errors import InputError, NotVerifiedError
-from release.ledger import sealed
 from release.ledger.fields import (
     BoardText,
     ChannelName,
     Count,
     Line,
     Prose,
-    Reader,
     Sha256,
     Utc,
     VersionText,
 )
-from release.ledger.sealed import Sealed, signed_fields
+from release.ledger.sealed import Sealed, SealedKind
 
 FORMAT = "humpyard-head-1"
 HEAD_LIMIT = 64 << 10
@@ -108,7 +105,7 @@ class MirrorHead:
             raise InputError(f"expires {self.expires}: expected later than issued, {self.issued}")
 
 
-_HEAD = Reader(MirrorHead)
+_HEAD = SealedKind(MirrorHead, text_format=FORMAT, limit=HEAD_LIMIT, what="head", error=HeadError)
 
 
 def write_head(head: MirrorHead) -> str:
@@ -117,28 +114,19 @@ def write_head(head: MirrorHead) -> str:
     Raises:
         HeadError, InputError: it would not be read back as it is.
     """
-    text = canonical.dump({"format": FORMAT, **_HEAD.write(head)}).decode()
-    if read_head(text, "new head") != head:
-        raise InputError(f"new head: {text} does not say the same as {head}")
-    return text
+    return _HEAD.write(head)
 
 
 def read_head(text: str, where: str) -> MirrorHead:
     """Read the signed text of a head. Raises HeadError for any other format or form."""
-    try:
-        return _HEAD.read(signed_fields(text, FORMAT, where, HEAD_LIMIT), where)
-    except InputError as error:
-        raise HeadError(error.message, hint=error.hint) from error
+    return _HEAD.read(text, where)
 
 
 def seal(body: str, signature: str) -> bytes:
     """The object to store. Raises InputError when it is longer than ``HEAD_LIMIT``."""
-    return sealed.seal(Sealed(body=body, signature=signature), HEAD_LIMIT, "head")
+    return _HEAD.seal(body, signature)
 
 
 def unseal(data: bytes, where: str) -> Sealed:
     """Open a stored head. Nothing in it is verified. Raises HeadError when it is none."""
-    try:
-        return sealed.unseal(data, where, HEAD_LIMIT)
-    except InputError as error:
-        raise HeadError(f"{where}: not a signed head: {error}") from error
+    return _HEAD.unseal(data, where)
