@@ -8,7 +8,6 @@ wanted by ``from tests.ceph import ceph``.
 from __future__ import annotations
 
 import atexit
-import ctypes
 import os
 import shutil
 import signal
@@ -28,6 +27,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from flows.rehearsal.s3_server import free_port
 from tests.programs import needed
 from tests.seaweedfs import ACCESS_KEY, SECRET_KEY
+from tests.servers import die_with_parent
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 _PROGRAMS = ("ceph", "ceph-authtool", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
 _START_LIMIT = 120.0
 """Seconds until the first bucket is made; 15 were measured."""
-_PR_SET_PDEATHSIG = 1
 BUCKET = "releases"
 
 _CONF = """\
@@ -184,7 +183,7 @@ class Ceph:
                     env=self._environment(),
                     stdout=log,
                     stderr=log,
-                    preexec_fn=_die_with_parent,  # noqa: PLW1509  # a killed test run must leave no server
+                    preexec_fn=die_with_parent,  # noqa: PLW1509  # a killed test run must leave no server
                 )
             )
 
@@ -201,10 +200,6 @@ class Ceph:
                 time.sleep(0.2)
             else:
                 return
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 _running: list[Ceph] = []

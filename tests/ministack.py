@@ -8,7 +8,6 @@ checks no credentials.
 from __future__ import annotations
 
 import atexit
-import ctypes
 import os
 import shutil
 import signal
@@ -28,12 +27,12 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.programs import missing
+from tests.servers import die_with_parent
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
 _START_LIMIT = 60.0
-_PR_SET_PDEATHSIG = 1
 REGION = "eu-central-1"
 
 
@@ -91,7 +90,7 @@ class Kms:
                 },
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  # a killed test run must leave no server
+                preexec_fn=die_with_parent,  # noqa: PLW1509  # a killed test run must leave no server
             )
         self._await_answer()
 
@@ -123,10 +122,6 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 _running: list[Kms] = []

@@ -5,22 +5,17 @@ Everything nginx writes is in one folder, and it is ended by pid.
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from flows.rehearsal.s3_server import free_port
 from tests.programs import needed
+from tests.servers import await_port, die_with_parent
 
 RECOMMENDED = Path(__file__).resolve().parents[1] / "docs/examples/nginx-mirror.conf"
-_START_LIMIT = 20.0
-_PR_SET_PDEATHSIG = 1
 _CONFIGURATION = """
 daemon off;
 master_process off;
@@ -73,29 +68,11 @@ def served_by_nginx(root: Path, folder: Path, *, server: str | None = None, http
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=_die_with_parent,  # noqa: PLW1509  # a killed test run must leave no server
+        preexec_fn=die_with_parent,  # noqa: PLW1509  # a killed test run must leave no server
     )
     try:
-        _await_port(process, port, folder / "error.log")
+        await_port(process, port, folder / "error.log", "nginx")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.kill()
         process.wait()
-
-
-def _await_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + _START_LIMIT
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError as error:
-            if process.poll() is not None or time.monotonic() > deadline:
-                said = log.read_text(errors="replace")[-4000:] if log.exists() else ""
-                raise RuntimeError(f"nginx does not listen: {said}") from error
-            time.sleep(0.02)
-        else:
-            return
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

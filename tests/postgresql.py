@@ -7,7 +7,6 @@ that is done, one server serves the whole test run.
 from __future__ import annotations
 
 import atexit
-import ctypes
 import os
 import pwd
 import shutil
@@ -22,10 +21,10 @@ import pytest
 
 from flows.rehearsal.s3_server import free_port
 from tests.programs import missing
+from tests.servers import die_with_parent
 
 _START_LIMIT = 60.0
 """Seconds until it answers; 0.3 to 2.3 were measured on an idle machine, and initdb's 1 to 3 before."""
-_PR_SET_PDEATHSIG = 1
 _USER = "humpyard"
 
 
@@ -74,7 +73,7 @@ class PostgreSQL:
                 stderr=log,
                 cwd=self._folder,
                 user=self._user,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  # a killed test run must leave no server
+                preexec_fn=die_with_parent,  # noqa: PLW1509  # a killed test run must leave no server
             )
         deadline = time.monotonic() + _START_LIMIT
         while True:
@@ -105,10 +104,6 @@ class PostgreSQL:
 
     def _conninfo(self, database: str) -> str:
         return f"host=127.0.0.1 port={self._port} user={_USER} dbname={database}"
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 _running: list[PostgreSQL] = []

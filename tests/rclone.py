@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -16,11 +14,11 @@ from pathlib import Path
 from flows.rehearsal.s3_server import free_port
 from tests.programs import missing
 from tests.seaweedfs import ACCESS_KEY, SECRET_KEY
+from tests.servers import die_with_parent
 
 RCLONE = Path(sys.executable).with_name("rclone")
 BUCKET = "releases"
 _START_LIMIT = 30.0
-_PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
@@ -44,7 +42,7 @@ def rclone_s3(folder: Path) -> Iterator[str]:
             env={"PATH": os.environ["PATH"], "HOME": str(folder)},
             stdout=log,
             stderr=log,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  # a killed test run must leave no server
+            preexec_fn=die_with_parent,  # noqa: PLW1509  # a killed test run must leave no server
         )
     try:
         _await(port, process)
@@ -65,7 +63,3 @@ def _await(port: int, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

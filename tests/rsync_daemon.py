@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
-import signal
 import socket
 import subprocess
 import time
@@ -18,10 +16,10 @@ from flows.rehearsal.s3_server import free_port
 from release.mirror.rsync_program import Rsync
 from release.mirror.rsync_target import RsyncTarget
 from tests.programs import needed
+from tests.servers import die_with_parent
 
 USER, PASSWORD = "mirror", "open sesame"
 _START_LIMIT = 20.0
-_PR_SET_PDEATHSIG = 1
 _CONFIGURATION = """
 use chroot = no
 port = {port}
@@ -89,7 +87,7 @@ class RsyncDaemon:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  # a killed test run must leave no server
+            preexec_fn=die_with_parent,  # noqa: PLW1509  # a killed test run must leave no server
         )
         deadline = time.monotonic() + _START_LIMIT
         while True:
@@ -119,10 +117,6 @@ class RsyncDaemon:
         text = (self._folder / "log").read_text(errors="replace")
         found = re.findall(r"\] recv (\d+) (\d+) (\S+)$", text, re.MULTILINE)
         return [(name, int(size), int(moved)) for size, moved, name in found]
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ that is done, one server serves the whole test run.
 from __future__ import annotations
 
 import atexit
-import ctypes
 import json
 import os
 import secrets
@@ -26,6 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from flows.rehearsal.s3_server import WEED, command, free_port
 from tests.programs import missing
+from tests.servers import die_with_parent
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -38,7 +38,6 @@ PUBLIC_BUCKET = "public"
 """A bucket of this name may be read by everybody, without credentials."""
 _START_LIMIT = 60.0
 """Seconds until the first successful PUT; 3 to 9 were measured on an idle machine."""
-_PR_SET_PDEATHSIG = 1
 
 
 class SeaweedFS:
@@ -68,7 +67,7 @@ class SeaweedFS:
                 },
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  # a killed test run must leave no server
+                preexec_fn=die_with_parent,  # noqa: PLW1509  # a killed test run must leave no server
             )
         self._await_put()
 
@@ -142,10 +141,6 @@ _IDENTITIES = {
         {"name": "anonymous", "actions": [f"Read:{PUBLIC_BUCKET}"]},
     ]
 }
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 _running: list[SeaweedFS] = []

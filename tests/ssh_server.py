@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import getpass
 import os
-import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +13,8 @@ import pytest
 
 from flows.rehearsal.s3_server import free_port
 from tests.programs import missing, needed
+from tests.servers import await_port, die_with_parent
 
-_START_LIMIT = 20.0
-_PR_SET_PDEATHSIG = 1
 _SERVER = """
 Port {port}
 ListenAddress 127.0.0.1
@@ -75,10 +70,10 @@ def ssh_server(tmp_path: Path) -> Iterator[SshServer]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=_die_with_parent,  # noqa: PLW1509  # a killed test run must leave no server
+        preexec_fn=die_with_parent,  # noqa: PLW1509  # a killed test run must leave no server
     )
     try:
-        _await_port(process, port, log)
+        await_port(process, port, log, "sshd")
         yield SshServer(port, getpass.getuser(), folder / "ssh_config", folder / "known_hosts")
     finally:
         process.kill()
@@ -89,21 +84,3 @@ def _sshd() -> str:
     """By its full path, as it insists on; it is not in the PATH of Debian's users."""
     path = Path("/usr/sbin/sshd")
     return str(path) if path.is_file() else missing("sshd is not installed")
-
-
-def _await_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + _START_LIMIT
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError as error:
-            if process.poll() is not None or time.monotonic() > deadline:
-                said = log.read_text(errors="replace")[-2000:] if log.exists() else ""
-                raise RuntimeError(f"sshd does not listen: {said}") from error
-            time.sleep(0.02)
-        else:
-            return
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
