@@ -15,8 +15,8 @@ from flows.delivery.web import Behind, need_nginx, nginx
 from flows.delivery.yard import Furnishing
 from flows.demo.image_sets import MIB
 from flows.demo.story import Demo
+from flows.own_directory import claim, clear
 from flows.rehearsal.s3_server import free_port, need_server, s3_server
-from flows.theatre import claim, clear
 from release.cli.output import ProgressDisplay, complain
 from release.errors import HumpyardError, RefusedError
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from flows.own_directory import claim, clear
 from flows.rehearsal.auditing import audit_all
 from flows.rehearsal.ceremony import has_tokens
 from flows.rehearsal.clock import SimulatedClock
@@ -19,7 +20,6 @@ from flows.rehearsal.company import PRODUCT, found_company
 from flows.rehearsal.s3_server import need_server, s3_server
 from flows.rehearsal.stage import Stage, gist
 from flows.rehearsal.story import Rehearsal
-from flows.theatre import claim, clear
 from release.cli.output import complain
 from release.errors import HumpyardError, RefusedError
 from release.wiring import simulated_clock
