@@ -11,7 +11,8 @@ from release.catalog.version import Version
 from release.ledger.state import Head, State, base_of
 from release.ledger.statements import StopAction, StopSubject
 from release.line.yard import PagesOptions
-from release.pages.site import ChannelEntry, Hurry, PublishedRelease, Site, Stop, Support
+from release.pages.records import ChannelEntry, Hurry, PublishedRelease, Stop, Support
+from release.pages.site import Site
 from release.promotion.policy import Policy
 from release.promotion.request import read_request
 from release.promotion.support import supports

@@ -1,4 +1,7 @@
-"""Where every page, feed and file of a site is, relative to the root of the pages. Pure."""
+"""Where every page, feed and file of a site is, relative to the root of the pages. Pure.
+
+These are permanent: what was published once keeps its address.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,21 @@ from release.pages.site import Site
 
 INDEX = "index.html"
 MACHINE_INDEX = "index.json"
+RELEASES = "releases/index.html"
+COMPARE = "compare/index.html"
+COMPARE_DATA = "compare/compare.json"
+CVES = "cve/index.html"
+KEYS = "keys/index.html"
+END_OF_LIFE = "eol/index.html"
+CALENDAR = "eol/support.ics"
+ISSUES = "known-issues/index.html"
+STATUS = "status/index.html"
+FEEDS = "feeds/index.html"
+NOT_FOUND = "404.html"
+SECURITY_FEED = "releases-feed/security.xml"
+EVENT_FEED = "releases-feed/events.xml"
+API = "api/v1/"
+SCHEMAS = "api/v1/schemas/"
 
 
 def release_page(version: Version) -> str:
@@ -16,9 +34,39 @@ def release_page(version: Version) -> str:
     return f"releases/{version}/index.html"
 
 
+def channel_page(channel: str) -> str:
+    """Every release of a channel."""
+    return f"channels/{channel}/index.html"
+
+
+def from_version_page(version: Version) -> str:
+    """Everything between a version and what its channel is at."""
+    return f"from/{version}/index.html"
+
+
+def cve_page(identifier: str) -> str:
+    """The page of the year of a CVE id. The id itself is an anchor there."""
+    return f"cve/{identifier.split('-')[1]}/index.html"
+
+
+def cve(identifier: str) -> str:
+    """Where a CVE is told."""
+    return f"{cve_page(identifier)}#{identifier}"
+
+
+def issue(name: str) -> str:
+    """Where a known issue is told."""
+    return f"{ISSUES}#{name}"
+
+
 def feed(channel: str | None) -> str:
     """The Atom feed of a channel, or of all."""
     return f"releases-feed/{_stem(channel)}.xml"
+
+
+def json_feed(channel: str | None) -> str:
+    """The same as JSON Feed."""
+    return f"releases-feed/{_stem(channel)}.json"
 
 
 def release_list(channel: str | None) -> str:

@@ -9,7 +9,8 @@ from release.bundle.layout import document_key
 from release.canonical import Json
 from release.catalog.channel import Channel
 from release.pages import addresses
-from release.pages.site import ChannelEntry, PublishedRelease, Site, Stop, standing, utc
+from release.pages.records import ChannelEntry, PublishedRelease, Stop, standing, utc
+from release.pages.site import Site
 from release.pages.wording import rfc3339
 
 SCHEMA_VERSION = 1
@@ -142,7 +143,7 @@ def _listed(published: PublishedRelease, entry: ChannelEntry) -> Json:
         "architectures": [board.board.architecture for board in release.boards],
         "release_date": utc(entry.since).strftime("%Y-%m-%d %H:%M:%S +0000"),
         "major_software": {package.name: [package.version] for package in release.software},
-        "release_notes": release.notes.replace("\r", "") if release.notes.strip() else _NO_NOTES,
+        "release_notes": published.notes.replace("\r", "") if published.notes.strip() else _NO_NOTES,
     }
     if published.withdrawn:
         fields["withdrawn"] = _stop(published.withdrawn)

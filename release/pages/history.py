@@ -8,7 +8,8 @@ from datetime import datetime
 
 from release.pages.links import Link, release_link
 from release.pages.notices import is_told_by_parent, skipped
-from release.pages.site import ChannelEntry, PublishedRelease, Site, Stop
+from release.pages.records import ChannelEntry, PublishedRelease, Stop
+from release.pages.site import Site
 from release.pages.wording import Time, channel_title, time_of
 
 

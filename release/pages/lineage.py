@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from release.bundle.release import Release
 from release.catalog.channel import PromotionKind
 from release.pages.links import Link, known_link, release_link
-from release.pages.site import PublishedRelease, Site
+from release.pages.records import AnyRelease, PublishedRelease
+from release.pages.site import Site
 from release.pages.wording import channel_title, listing, size
 
 NOTHING = "\N{EN DASH}"
@@ -55,7 +55,7 @@ def lineage_view(site: Site, published: PublishedRelease, page: str) -> LineageV
     )
 
 
-def _kind(release: Release) -> str:
+def _kind(release: AnyRelease) -> str:
     if release.lineage.kind is PromotionKind.REBUILD:
         return f"rebuild for {channel_title(release.channel)}: new bits, under a version of their own"
     return "same bits"
@@ -68,7 +68,7 @@ def _promoted(site: Site, published: PublishedRelease) -> str:
     return f"the same bits in {listing(titles)}" if len(titles) > 1 else ""
 
 
-def _differences(before: Release, after: Release) -> tuple[Difference, ...]:
+def _differences(before: AnyRelease, after: AnyRelease) -> tuple[Difference, ...]:
     """Software and image sizes; both releases say them of themselves."""
     old, new = software_versions(before), software_versions(after)
     names = [*new, *(name for name in old if name not in new)]
@@ -80,7 +80,7 @@ def _differences(before: Release, after: Release) -> tuple[Difference, ...]:
     return tuple(Difference(name=name, before=a, after=b) for name, a, b in found if a != b)
 
 
-def software_versions(release: Release) -> dict[str, str]:
+def software_versions(release: AnyRelease) -> dict[str, str]:
     """By name, in the order of the release; several versions of one are listed."""
     versions: dict[str, list[str]] = {}
     for package in release.software:

@@ -24,7 +24,7 @@ from release.errors import InputError
 from release.mirror.content_types import content_type
 from release.mirror.replica import Document
 from release.pages import addresses
-from release.pages.render import page_environment, render_page
+from release.pages.press import Press
 from release.pages.view import Frame
 from release.pages.wording import channel_title, rfc3339, size, time_of
 
@@ -92,7 +92,7 @@ def release_listings(
     Raises:
         InputError: the release ships a file that is called like a listing, or a template is wrong.
     """
-    environment, policy = page_environment(templates)
+    press = Press(templates)
     documents: list[Document] = []
     for folder, items in _folders(release, (release.channel,) if channels is None else tuple(channels)):
         entries = _entries(items, naming)
@@ -104,7 +104,7 @@ def release_listings(
             Document(key=folder + LISTING_DATA, data=_data(release, entries)),
             Document(
                 key=folder + LISTING_PAGE,
-                data=render_page(environment, "listing.html", view=view, policy=policy),
+                data=press.page("listing.html", view=view),
             ),
         )
     return tuple(documents)

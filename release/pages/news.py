@@ -9,7 +9,8 @@ from itertools import chain
 
 from release.pages import addresses
 from release.pages.notices import NO_REASON, SOON, ends_soon, skipped
-from release.pages.site import ChannelEntry, PublishedRelease, Site, Stop, standing
+from release.pages.records import ChannelEntry, PublishedRelease, Stop, standing
+from release.pages.site import Site
 from release.pages.view import summary
 from release.pages.wording import channel_title, rfc3339, time_of
 
@@ -71,7 +72,7 @@ def _arrival(site: Site, published: PublishedRelease, entry: ChannelEntry) -> Ne
         terms=(entry.name, state) if state else (entry.name,),
         summary=" ".join([*warnings, summary(release, entry.name)]),
         warnings=warnings,
-        notes=release.notes,
+        notes=published.notes,
         order=(version.major, version.branch, version.patch, site.channels.rank(entry.name)),
     )
 

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 
 from release.pages import addresses
 from release.pages.links import Link, release_link
-from release.pages.site import ChannelEntry, Hurry, PublishedRelease, Site, Stop, standing
+from release.pages.records import ChannelEntry, Hurry, PublishedRelease, Stop, standing
+from release.pages.site import Site
 from release.pages.standings import Level, is_current
 from release.pages.wording import Time, channel_title, listing, time_of
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from release.bundle.layout import document_key
-from release.bundle.release import BoardRelease, PayloadRecord, Release
+from release.bundle.release import BoardRelease, PayloadRecord
 from release.catalog.artifact import Artifact
 from release.catalog.naming import NamingScheme, image_prefix, update_prefix
 from release.catalog.version import Version
@@ -17,7 +17,8 @@ from release.pages.lineage import LineageView, lineage_view, software_versions
 from release.pages.links import Link, known_link, release_link
 from release.pages.markdown import to_html
 from release.pages.notices import Notice, release_notices
-from release.pages.site import PublishedRelease, Site
+from release.pages.records import AnyRelease, PublishedRelease
+from release.pages.site import Site
 from release.pages.standings import Mark, Standing, assurance, is_current, standings
 from release.pages.view import Frame, board_names, frame, full_payload, kernel_version, summary
 from release.pages.wording import Time, channel_title, share, size, time_of
@@ -125,7 +126,7 @@ def release_view(site: Site, published: PublishedRelease) -> ReleaseView:
         kernel=kernel_version(release),
         lineage=lineage_view(site, published, page),
         boards=tuple(_board(site, published, board, page) for board in release.boards),
-        notes=to_html(release.notes) if release.notes.strip() else None,
+        notes=to_html(published.notes) if published.notes.strip() else None,
         software=tuple(software_versions(release).items()),
         history=history(site, published, page),
         digest=str(published.release_digest),
@@ -224,7 +225,7 @@ def _commands(base: str | None, rows: list[FileRow]) -> str:
     return "\n".join([*lines, "END", f"gpgv --keyring ./release-keys.gpg {name}{_SIGNATURE} {name}"])
 
 
-def _keys(release: Release) -> tuple[str, ...]:
+def _keys(release: AnyRelease) -> tuple[str, ...]:
     keys = (key for board in release.boards for payload in board.payloads for key in payload.signatures)
     return tuple(dict.fromkeys(keys))
 

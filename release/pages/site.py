@@ -1,8 +1,4 @@
-"""What a site is rendered from: releases, who points to them, what was stopped, and when the data is from.
-
-Nothing here is refused for what people wrote in a hurry, an empty reason included: a page that says
-"withdrawn" must come out.
-"""
+"""What a site is rendered from: releases, who points to them, what was stopped, and when the data is from."""
 
 from __future__ import annotations
 
@@ -10,115 +6,30 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import islice, pairwise
 
-from release.bundle.release import Release
 from release.catalog.channel import Channels
 from release.catalog.version import Version
-from release.digests import Digest
 from release.errors import InputError
+from release.pages.records import (
+    Brand,
+    ChannelEntry,
+    Floor,
+    Key,
+    KnownIssue,
+    MirrorSite,
+    PublishedRelease,
+    Rollout,
+    Stop,
+    Support,
+    check_utc,
+    standing,
+)
 
 _BASE_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~%+-]+)*/", re.ASCII)
 _ARTIFACT_BASE = re.compile(r"(?:\.\./)*(?:[A-Za-z0-9._~%+-]+/)*", re.ASCII)
 _AUTHORITY = re.compile(r"[a-z0-9.-]+(?:@[a-z0-9.-]+)?,[0-9]{4}(?:-[0-9]{2}){0,2}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
-    """Somebody stopped something: a release, its rollout in a channel, or a channel.
-
-    ``automatic``: nobody did, the policy's rules halted the rollout by what machines reported. It
-    stands from ``since`` until it is ``lifted`` (aware, UTC; None while it stands). ``reason`` and
-    ``advice``, what those who have the release shall do, are plain text as people wrote it.
-    """
-
-    since: datetime
-    reason: str
-    advice: str = ""
-    lifted: datetime | None = None
-    automatic: bool = False
-
-    def __post_init__(self) -> None:
-        _check_utc("stop: since", self.since)
-        if self.lifted is not None:
-            _check_utc("stop: lifted", self.lifted)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hurry:
-    """A promotion that did not wait: ``skipped`` names what for, ``soak`` or ``freeze``.
-
-    ``incident`` is a name or an address; only an address becomes a link.
-    """
-
-    skipped: tuple[str, ...]
-    reason: str
-    incident: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Support:
-    """A channel that is a stream of the channel ``stream_of``, supported from ``opened`` until ``ends``."""
-
-    stream_of: str
-    opened: datetime
-    ends: datetime
-
-    def __post_init__(self) -> None:
-        _check_utc("support: opened", self.opened)
-        _check_utc("support: ends", self.ends)
-        if self.ends <= self.opened:
-            raise InputError(f"support: ends {self.ends}, which is not after it opened, {self.opened}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelEntry:
-    """``name`` has offered, or still offers, a release from ``since`` (aware, UTC) on.
-
-    ``pauses`` are those of this release's rollout in this channel, in any order.
-    """
-
-    name: str
-    since: datetime
-    pauses: tuple[Stop, ...] = ()
-    hurry: Hurry | None = None
-
-    def __post_init__(self) -> None:
-        _check_utc(f"channel {self.name}: since", self.since)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedRelease:
-    """A release on the mirror. ``channels`` is empty as long as it was promoted to none.
-
-    ``withdrawals`` are in any order. A release is withdrawn while one of them stands. ``collected`` is
-    since when its files are not kept any more (aware, UTC); None while they are.
-    """
-
-    release: Release
-    release_digest: Digest
-    channels: tuple[ChannelEntry, ...] = ()
-    withdrawals: tuple[Stop, ...] = ()
-    collected: datetime | None = None
-
-    def __post_init__(self) -> None:
-        if self.collected is not None:
-            _check_utc("release: collected", self.collected)
-
-    @property
-    def only_on_record(self) -> bool:
-        """Whether nothing of it is there to take."""
-        return bool(self.withdrawn) or self.collected is not None
-
-    @property
-    def withdrawn(self) -> tuple[Stop, ...]:
-        """The withdrawals that stand, the first one first."""
-        return standing(self.withdrawals)
-
-    def entry(self, channel: str) -> ChannelEntry | None:
-        """When ``channel`` began to offer it; None if it never did."""
-        return next((entry for entry in self.channels if entry.name == channel), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +53,14 @@ class Site:
             channel freezes its streams, and is listed for each of them.
         support: by channel, for those that are streams of another channel. Streams are among
             ``channels``, before the channel that they are streams of, the oldest first.
+        retired: channels, and streams, that get nothing any more and of which no more is known: they
+            are only in the history that was imported.
+        issues: what is known to be wrong, by name.
+        rollouts: by channel, of what it is at; none where everybody had it at once.
+        mirrors: those that the policy names, in its order.
+        keys: what to believe, in the order to show.
+        floors: of channels, ascending.
+        brand: the looks.
     """
 
     product: str
@@ -154,13 +73,20 @@ class Site:
     feed_authority: str = "releases.invalid,2026"
     freezes: Mapping[str, tuple[Stop, ...]] = field(default_factory=dict, hash=False)
     support: Mapping[str, Support] = field(default_factory=dict, hash=False)
+    retired: frozenset[str] = frozenset()
+    issues: tuple[KnownIssue, ...] = ()
+    rollouts: Mapping[str, Rollout] = field(default_factory=dict, hash=False)
+    mirrors: tuple[MirrorSite, ...] = ()
+    keys: tuple[Key, ...] = ()
+    floors: tuple[Floor, ...] = ()
+    brand: Brand = field(default_factory=Brand)
     _by_version: Mapping[Version, PublishedRelease] = field(init=False, repr=False, compare=False)
     """The same releases, ascending: pages look them up far more often than there are releases."""
 
     def __post_init__(self) -> None:
         ascending = sorted(self.releases, key=lambda item: item.release.version)
         object.__setattr__(self, "_by_version", {item.release.version: item for item in ascending})
-        _check_utc("generated_at", self.generated_at)
+        check_utc("generated_at", self.generated_at)
         if self.base_url is not None and not _BASE_URL.fullmatch(self.base_url):
             raise InputError(
                 f"base_url {self.base_url!r}: expected http(s)://HOST/PATH/ with a trailing slash"
@@ -267,22 +193,3 @@ class Site:
     def newest_first(self) -> tuple[PublishedRelease, ...]:
         """All releases, the highest version first."""
         return tuple(self._by_version.values())[::-1]
-
-
-def standing(stops: tuple[Stop, ...]) -> tuple[Stop, ...]:
-    """Those that are not lifted, the first one first."""
-    return tuple(sorted((stop for stop in stops if stop.lifted is None), key=_begin))
-
-
-def _begin(stop: Stop) -> tuple[datetime, str, str]:
-    return stop.since, stop.reason, stop.advice
-
-
-def _check_utc(where: str, time: datetime) -> None:
-    if time.utcoffset() != timedelta(0):
-        raise InputError(f"{where}: expected a time in UTC, found {time.isoformat()}")
-
-
-def utc(time: datetime) -> datetime:
-    """``time`` in UTC, without fractions of a second."""
-    return time.astimezone(UTC).replace(microsecond=0)

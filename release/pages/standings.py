@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from release.bundle.release import Release
 from release.pages.links import Link, release_link
-from release.pages.site import ChannelEntry, PublishedRelease, Site, standing
+from release.pages.records import AnyRelease, ChannelEntry, PublishedRelease, standing
+from release.pages.site import Site
 from release.pages.wording import Time, channel_title, time_of
 
 
@@ -71,7 +71,7 @@ def marks(site: Site, published: PublishedRelease, entry: ChannelEntry) -> tuple
     return tuple(found)
 
 
-def assurance(release: Release) -> Mark:
+def assurance(release: AnyRelease) -> Mark:
     """What ``release.json`` says was done to the payloads. It repeats a record and verifies nothing."""
     payloads = [payload for board in release.boards for payload in board.payloads]
     if not payloads:

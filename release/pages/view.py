@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from release.bundle.release import BoardRelease, PayloadRecord, Release
+from release.bundle.release import BoardRelease, PayloadRecord
 from release.catalog.channel import Channel
+from release.notes.imported import ImportedRelease
 from release.pages import addresses
 from release.pages.links import Link
 from release.pages.notices import Notice, index_notices
-from release.pages.site import ChannelEntry, PublishedRelease, Site
+from release.pages.records import AnyRelease, ChannelEntry, PublishedRelease
+from release.pages.site import Site
 from release.pages.standings import Mark, Standing, marks, standings
 from release.pages.streams import StreamRow, stream_rows
 from release.pages.wording import Time, channel_title, counted, listing, share, size, span, time_of
@@ -144,7 +146,7 @@ def frame(site: Site, page: str, *, title: str, description: str) -> Frame:
     )
 
 
-def kernel_version(release: Release) -> str | None:
+def kernel_version(release: AnyRelease) -> str | None:
     """The version of the software called ``kernel``, the last one when there are several."""
     return next((item.version for item in reversed(release.software) if item.name == "kernel"), None)
 
@@ -154,8 +156,10 @@ def full_payload(board: BoardRelease) -> PayloadRecord | None:
     return next((payload for payload in board.payloads if payload.source is None), None)
 
 
-def board_names(release: Release) -> str:
-    """``amd64-usr and arm64-usr``."""
+def board_names(release: AnyRelease) -> str:
+    """``amd64-usr and arm64-usr``; architectures where no more is known."""
+    if isinstance(release, ImportedRelease):
+        return listing(list(release.architectures))
     return listing([str(board.board) for board in release.boards])
 
 
@@ -217,13 +221,13 @@ def _row(site: Site, published: PublishedRelease, page: str) -> ReleaseRow:
     )
 
 
-def _download(release: Release) -> str | None:
+def _download(release: AnyRelease) -> str | None:
     """The size of a full update: of the only board, or from the smallest to the largest."""
     sizes = [full.artifact.size for board in release.boards if (full := full_payload(board))]
     return span([size(count) for count in sorted(sizes)]) if sizes else None
 
 
-def _smallest_delta(release: Release) -> str | None:
+def _smallest_delta(release: AnyRelease) -> str | None:
     """The best case of an update: each board's smallest delta, and what part of the full one it is."""
     found = []
     for board in release.boards:
@@ -239,7 +243,7 @@ def _smallest_delta(release: Release) -> str | None:
     return text
 
 
-def summary(release: Release, channel: str) -> str:
+def summary(release: AnyRelease, channel: str) -> str:
     """One sentence for feeds and descriptions."""
     kernel = kernel_version(release)
     parts = [f"for {board_names(release)}"]

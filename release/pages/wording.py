@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from release.pages.site import utc
+from release.pages.records import utc
 
 
 @dataclass(frozen=True, slots=True)

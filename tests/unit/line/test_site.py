@@ -8,8 +8,8 @@ import pytest
 
 from release.catalog.version import Version
 from release.ledger.statements import StopAction
+from release.pages.records import Hurry, Stop
 from release.pages.render import render_site
-from release.pages.site import Hurry, Stop
 from release.promotion.request import Skippable
 from tests.unit.ledger.fakes import released
 from tests.unit.line.story import DAY, Story

@@ -15,7 +15,8 @@ from release.catalog.naming import NamingScheme
 from release.catalog.version import Version
 from release.digests import Digest, FileDigests
 from release.image.packages import Package
-from release.pages.site import ChannelEntry, Hurry, PublishedRelease, Site, Stop, Support
+from release.pages.records import ChannelEntry, Hurry, PublishedRelease, Stop, Support
+from release.pages.site import Site
 
 AMD64, ARM64 = Board("amd64"), Board("arm64")
 KEYS = (hashlib.sha256(b"first key").hexdigest(), hashlib.sha256(b"second key").hexdigest())

@@ -7,7 +7,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from release.pages.feeds import ENTRY_LIMIT, atom_feed
-from release.pages.site import Site, Stop
+from release.pages.records import Stop
+from release.pages.site import Site
 from tests.unit.pages.samples import (
     AMD64,
     board,

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from release.errors import InputError
-from release.pages.render import render_site, template_directory
+from release.pages.press import template_directory
+from release.pages.render import render_site
 from release.pages.site import Site
 from tests.unit.pages.samples import (
     AMD64,

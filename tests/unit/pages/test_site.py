@@ -8,7 +8,7 @@ import pytest
 
 from release.catalog.version import Version
 from release.errors import InputError
-from release.pages.site import ChannelEntry, Stop, Support
+from release.pages.records import ChannelEntry, Stop, Support
 from release.pages.wording import channel_title, counted, listing, share, size, span
 from tests.unit.pages.samples import day, full_site, stopped_site
 

@@ -9,8 +9,9 @@ from datetime import timedelta
 
 from release.catalog.version import Version
 from release.pages import addresses
+from release.pages.records import Hurry, Stop
 from release.pages.render import render_site
-from release.pages.site import Hurry, Site, Stop
+from release.pages.site import Site
 from tests.unit.pages.samples import (
     ADVICE,
     AMD64,

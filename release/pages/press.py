@@ -1,0 +1,98 @@
+"""What turns view models into pages: templates, one style sheet, little scripts, and the policy they satisfy.
+
+Style and scripts are put into every page, so that a page is one request and works from a file. The
+Content-Security-Policy of a page names their hashes: nothing else can act on it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from markupsafe import Markup
+
+import release as package
+from release.errors import InputError, storage_errors
+from release.notes.characters import FORBIDDEN
+
+STYLE = "style.css"
+
+
+def template_directory() -> Path:
+    """The built-in templates: beside the packages in a checkout, inside the package when installed."""
+    here = Path(package.__file__).parent
+    installed = here / "_templates"
+    return installed if installed.is_dir() else here.parent / "templates"
+
+
+class Press:
+    """Renders pages. The same templates and values give the same bytes.
+
+    ``templates`` is a directory whose files take the place of the built-in ones of the same name, the
+    style sheet and scripts included. ``style`` is added to the style sheet's end.
+    """
+
+    def __init__(self, templates: Path | None = None, *, style: str = "") -> None:
+        self._folders = [folder for folder in (templates, template_directory()) if folder is not None]
+        self.environment = Environment(
+            loader=FileSystemLoader(self._folders),
+            autoescape=True,  # for every file, whatever it is called
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            finalize=_readable,
+        )
+        text = self._read(STYLE) + style
+        self.environment.globals["style"] = Markup(text)  # noqa: S704  # our own file, checked by _read
+        self._style_hash = _hash(text)
+        self._script = cache(self._read)
+
+    def page(self, template: str, *, script: str | None = None, **context: object) -> bytes:
+        """One page, with the script of that file name in it, if one is given.
+
+        Templates see ``policy`` (the Content-Security-Policy), ``style``, ``script`` (Markup or None) and
+        the context.
+
+        Raises:
+            InputError: a template is wrong, or asks for what it was not given.
+        """
+        code = None if script is None else self._script(script)
+        policy = _policy(self._style_hash, code)
+        source = None if code is None else Markup(code)  # noqa: S704  # our own file, checked by _read
+        try:
+            text = self.environment.get_template(template).render(policy=policy, script=source, **context)
+        except TemplateError as error:
+            raise InputError(f"template {template}: {error.__class__.__name__}: {error.message}") from error
+        return text.encode() + b"\n"
+
+    def _read(self, name: str) -> str:
+        """A style sheet or script, checked to stay inside its element."""
+        path = next((folder / name for folder in self._folders if (folder / name).is_file()), None)
+        path = path or self._folders[-1] / name
+        with storage_errors(path):
+            text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
+        if "</" in text or "<!--" in text:
+            raise InputError(f"{path}: expected no '</' and no '<!--', which would end its element")
+        return text
+
+
+def _policy(style_hash: str, code: str | None) -> str:
+    scripts = "" if code is None else f"; script-src {_hash(code)}"
+    return (
+        f"default-src 'none'; style-src {style_hash}{scripts}; img-src data:; form-action 'self';"
+        " base-uri 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _readable(value: object) -> object:
+    """Show characters that act on the reader as U+FFFD, wherever they come from."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return FORBIDDEN.sub("\ufffd", value)
+    return value
