@@ -240,7 +240,7 @@ def test_a_directory_overrides_templates_file_by_file(tmp_path: Path) -> None:
     [
         ("index.html", "{{ view.nothing }}", "template index.html: UndefinedError: .*nothing"),
         ("index.html", "{% if %}", "template index.html: TemplateSyntaxError"),
-        ("style.css", "</style><script>", "expected a style sheet without '</'"),
+        ("style.css", "</style><script>", "expected no '</'"),
     ],
 )
 def test_a_wrong_template_is_refused(tmp_path: Path, name: str, text: str, message: str) -> None:
