@@ -12,6 +12,9 @@ from release.pages.site import Site
 
 INDEX = "index.html"
 MACHINE_INDEX = "index.json"
+MACHINE_TABLE = "index.tab"
+SITEMAP = "sitemap.xml"
+ROBOTS = "robots.txt"
 RELEASES = "releases/index.html"
 COMPARE = "compare/index.html"
 COMPARE_DATA = "compare/compare.json"
@@ -25,7 +28,12 @@ FEEDS = "feeds/index.html"
 NOT_FOUND = "404.html"
 SECURITY_FEED = "releases-feed/security.xml"
 EVENT_FEED = "releases-feed/events.xml"
+SECURITY_JSON_FEED = "releases-feed/security.json"
+EVENT_JSON_FEED = "releases-feed/events.json"
 API = "api/v1/"
+API_INDEX = "api/v1/index.json"
+API_CHANNELS = "api/v1/channels.json"
+API_CVES = "api/v1/cves.json"
 SCHEMAS = "api/v1/schemas/"
 
 
@@ -72,6 +80,36 @@ def json_feed(channel: str | None) -> str:
 def release_list(channel: str | None) -> str:
     """The Flatcar-compatible document of a channel, or of all."""
     return f"releases-json/{_stem(channel)}.json"
+
+
+def api_channel(channel: str) -> str:
+    """What programs are told of a channel."""
+    return f"{API}channels/{channel}.json"
+
+
+def api_release(version: Version) -> str:
+    """What programs are told of a release."""
+    return f"{API}releases/{version}.json"
+
+
+def api_product(name: str) -> str:
+    """How long what is supported, in the form of endoflife.date."""
+    return f"{API}products/{name}.json"
+
+
+def schema(name: str) -> str:
+    """The JSON Schema of a kind of document."""
+    return f"{SCHEMAS}{name}.schema.json"
+
+
+def stream_document(channel: str) -> str:
+    """What a channel is at, in the form of Fedora CoreOS."""
+    return f"streams/{channel}.json"
+
+
+def updates_document(channel: str) -> str:
+    """Who may update to what, in the form of Fedora CoreOS."""
+    return f"updates/{channel}.json"
 
 
 def from_page(page: str, target: str) -> str:
