@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from release.errors import InputError
 from release.notes.characters import FORBIDDEN
+from release.pages.memo import remembered
 from release.pages.normalise import normalise
 
 NOTES_LIMIT = 256 << 10
@@ -79,6 +80,12 @@ def to_html(text: str) -> Markup:
     Raises:
         InputError: longer than ``NOTES_LIMIT``, or nested deeper than can be rendered.
     """
+    return Markup(convert(text))  # noqa: S704  # the one place that vouches for HTML, after nh3
+
+
+@remembered
+def convert(text: str) -> str:
+    """The HTML of ``to_html``; safe. It is remembered where there is a memo."""
     if len(text) > NOTES_LIMIT:
         raise InputError(f"notes: expected at most {NOTES_LIMIT} characters, found {len(text)}")
     text = FORBIDDEN.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
@@ -88,7 +95,7 @@ def to_html(text: str) -> Markup:
         html = _converter().convert(source)
     except (RecursionError, ValueError, IndexError, KeyError, AttributeError) as error:
         raise InputError(f"notes: cannot be rendered as Markdown: {error}") from error
-    return Markup(_clean(html))  # noqa: S704  # the one place that vouches for HTML, after nh3
+    return _clean(html)
 
 
 def _converter() -> Markdown:
