@@ -16,6 +16,7 @@ from release.catalog.naming import (
     update_prefix,
 )
 from release.catalog.version import Version
+from release.digests import Digest
 
 RELEASE_SCHEMA = "release.schema.json"
 """The JSON Schema, beside ``release.json``."""
@@ -62,6 +63,11 @@ def document_key(version: Version) -> str:
 def schema_key(version: Version) -> str:
     """The key of the JSON Schema of a release's ``release.json``."""
     return release_prefix(version) + RELEASE_SCHEMA
+
+
+def notes_key(version: Version, notes: Digest) -> str:
+    """The key of a corrected text of a release's notes, named by its bytes."""
+    return f"{release_prefix(version)}notes/{notes.hex}.md"
 
 
 def signed_keys(release: Release, naming: NamingScheme) -> tuple[str, ...]:

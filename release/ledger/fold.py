@@ -21,7 +21,7 @@ from typing import Any
 
 from release.catalog.naming import ledger_key
 from release.errors import InputError
-from release.ledger import fold_channels, fold_delivery, fold_statements
+from release.ledger import fold_channels, fold_corrections, fold_delivery, fold_statements
 from release.ledger.entries import CLOCK_SKEW, Entry, LedgerBrokenError
 from release.ledger.fields import format_time
 from release.ledger.fold_contradiction import ContradictionError, need
@@ -29,7 +29,9 @@ from release.ledger.kinds import (
     Content,
     EvidenceFound,
     Genesis,
+    IssueTold,
     MirrorVerified,
+    NotesRevised,
     PointerMoved,
     PolicyChanged,
     ReleaseCollected,
@@ -171,6 +173,8 @@ _STEPS: Mapping[type[Content], Callable[[Any, State, VerifiedEntry], State]] = {
     SignOffGiven: fold_statements.sign_off,
     WaiverGiven: fold_statements.waiver,
     StopOrdered: fold_statements.stop,
+    NotesRevised: fold_corrections.revise,
+    IssueTold: fold_corrections.tell,
 }
 
 

@@ -41,13 +41,13 @@ def request(content: RequestMade, state: State, verified: VerifiedEntry) -> Stat
     """A request is there to be signed off."""
     digest = statement_digest(content.statement)
     need(digest not in state.requests, f"request {digest} is recorded twice")
-    subject = request_subject(content.statement, _where(verified))
+    subject = request_subject(content.statement, place_of(verified))
     _check_subject(subject, state)
     record = RequestRecord(
         digest=digest,
         statement=content.statement,
         subject=subject,
-        signer=_signer(verified),
+        signer=signer_of(verified),
         recorded=verified.entry.time,
     )
     return with_request(state, record)
@@ -77,7 +77,7 @@ def open_request(state: State, digest: Digest) -> RequestRecord:
 def sign_off(content: SignOffGiven, state: State, verified: VerifiedEntry) -> State:
     """Somebody said something to an open request."""
     digest = statement_digest(content.statement)
-    subject = sign_off_subject(content.statement, _where(verified))
+    subject = sign_off_subject(content.statement, place_of(verified))
     record = open_request(state, subject.request)
     need(
         all(known.digest != digest for known in record.sign_offs),
@@ -86,7 +86,7 @@ def sign_off(content: SignOffGiven, state: State, verified: VerifiedEntry) -> St
     given = SignOffRecord(
         digest=digest,
         statement=content.statement,
-        signer=_signer(verified),
+        signer=signer_of(verified),
         recorded=verified.entry.time,
         sequence=verified.entry.sequence,
     )
@@ -96,14 +96,14 @@ def sign_off(content: SignOffGiven, state: State, verified: VerifiedEntry) -> St
 def waiver(content: WaiverGiven, state: State, verified: VerifiedEntry) -> State:
     """Somebody answers for failures of a release."""
     digest = statement_digest(content.statement)
-    release = waiver_subject(content.statement, _where(verified)).release
+    release = waiver_subject(content.statement, place_of(verified)).release
     known = state.waivers.get(release, ())
     need(all(one.digest != digest for one in known), f"waiver {digest} is recorded twice")
     need(_is_registered(state, release), f"release {release} is not registered")
     record = WaiverRecord(
         digest=digest,
         statement=content.statement,
-        signer=_signer(verified),
+        signer=signer_of(verified),
         recorded=verified.entry.time,
     )
     return replace(state, waivers=frozen({**state.waivers, release: (*known, record)}))
@@ -113,13 +113,13 @@ def stop(content: StopOrdered, state: State, verified: VerifiedEntry) -> State:
     """Somebody stops something; offers that it stops end."""
     digest = statement_digest(content.statement)
     need(digest not in state.stops, f"stop {digest} is recorded twice")
-    subject = stop_subject(content.statement, _where(verified))
+    subject = stop_subject(content.statement, place_of(verified))
     _check_stop(subject, state)
     record = StopRecord(
         digest=digest,
         statement=content.statement,
         subject=subject,
-        signer=_signer(verified),
+        signer=signer_of(verified),
         recorded=verified.entry.time,
     )
     after = replace(state, stops=frozen({**state.stops, digest: record}))
@@ -151,10 +151,12 @@ def _is_registered(state: State, release: Digest) -> bool:
     return any(known.release == release for known in state.releases.values())
 
 
-def _signer(verified: VerifiedEntry) -> str:
+def signer_of(verified: VerifiedEntry) -> str:
+    """Who signed the statement of an entry."""
     need(verified.statement_signer is not None, "the statement's signature was not verified")
     return str(verified.statement_signer)
 
 
-def _where(verified: VerifiedEntry) -> str:
+def place_of(verified: VerifiedEntry) -> str:
+    """Where an entry is, for messages."""
     return ledger_key(verified.entry.sequence)

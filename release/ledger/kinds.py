@@ -219,7 +219,25 @@ class ReleaseCollected:
     """How many files go, of how many bytes, as ``release.json`` counts them."""
 
 
-Statement = RequestMade | SignOffGiven | WaiverGiven | StopOrdered
+@with_config(extra="forbid")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotesRevised:
+    """Somebody corrects the notes of a release after it was published; its ``release.json`` stays."""
+
+    statement: StatementText
+    statement_signature: Armored
+
+
+@with_config(extra="forbid")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueTold:
+    """Somebody tells of a known issue, or what became of one."""
+
+    statement: StatementText
+    statement_signature: Armored
+
+
+Statement = RequestMade | SignOffGiven | WaiverGiven | StopOrdered | NotesRevised | IssueTold
 """Kinds whose content a person signed with their own key; the pipeline may carry them in."""
 Content = (
     Genesis
@@ -248,6 +266,8 @@ KINDS: Mapping[str, type[Content]] = {
     "mirror": MirrorVerified,
     "halt": RolloutHalted,
     "collected": ReleaseCollected,
+    "revision": NotesRevised,
+    "known-issue": IssueTold,
 }
 _NAMES: Mapping[type[Content], str] = {record: name for name, record in KINDS.items()}
 _READERS: Mapping[str, Reader[Any]] = {name: Reader(record) for name, record in KINDS.items()}

@@ -119,6 +119,35 @@ class StopRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionRecord:
+    """A correction of a release's notes as recorded. ``previous`` and ``notes`` are digests of whole texts.
+
+    ``policy`` was in force then: by it is judged whether the correction counts. ``sequence`` is the entry's.
+    """
+
+    digest: Digest
+    statement: str
+    previous: Digest
+    notes: Digest
+    signer: str
+    recorded: datetime
+    policy: Digest
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueRecord:
+    """What was told of a known issue, as recorded; ``policy`` as in ``RevisionRecord``."""
+
+    digest: Digest
+    statement: str
+    name: str
+    signer: str
+    recorded: datetime
+    policy: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyPeriod:
     """A policy that was in force from ``since``. ``request`` is None for the first."""
 
@@ -180,6 +209,10 @@ class State:
     """By channel and version: names of the mirrors that have all of it, verified."""
     collected: Mapping[Version, datetime] = field(default_factory=frozen)
     """Releases whose bytes may be gone, and since when."""
+    revisions: Mapping[Version, tuple[RevisionRecord, ...]] = field(default_factory=frozen)
+    """Corrections of notes, in order, each of the text before it; those that count for nothing, too."""
+    issues: Mapping[str, tuple[IssueRecord, ...]] = field(default_factory=frozen)
+    """By name, all that was told of each known issue, in order; what counts for nothing, too."""
 
     @property
     def policy_entry(self) -> Digest:

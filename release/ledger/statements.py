@@ -19,7 +19,7 @@ from release import canonical
 from release.canonical import Json
 from release.digests import Digest
 from release.errors import InputError
-from release.ledger.fields import ChannelName, Count, Prose, Reader, Sha256, VersionText
+from release.ledger.fields import ChannelName, Count, Prose, Reader, Sha256, VersionText, Word
 
 REQUEST = "humpyard-request-1"
 POLICY_REQUEST = "humpyard-policy-request-1"
@@ -27,6 +27,8 @@ RESUME_REQUEST = "humpyard-resume-request-1"
 SIGN_OFF = "humpyard-sign-off-1"
 WAIVER = "humpyard-waiver-1"
 STOP = "humpyard-stop-1"
+REVISION = "humpyard-revision-1"
+KNOWN_ISSUE = "humpyard-known-issue-1"
 
 STATEMENT_LIMIT = 65536
 """Bytes. The longest statement anybody reads before signing is far below."""
@@ -172,6 +174,29 @@ class WaiverSubject:
     release: Sha256
 
 
+@with_config(extra="ignore")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionSubject:
+    """Which notes a correction takes the place of: ``previous`` and ``notes`` are digests of whole texts.
+
+    Who corrects names what they corrected, so that nobody's words are overwritten unseen.
+    """
+
+    version: VersionText
+    release: Sha256
+    previous: Sha256
+    notes: Sha256
+
+
+@with_config(extra="ignore")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueSubject:
+    """Which known issue is told of. ``previous`` names the statement before, None for the first."""
+
+    name: Word
+    previous: Sha256 | None
+
+
 _SUBJECTS: Mapping[str, Reader[Any]] = {
     REQUEST: Reader(PromotionSubject),
     POLICY_REQUEST: Reader(PolicySubject),
@@ -180,6 +205,8 @@ _SUBJECTS: Mapping[str, Reader[Any]] = {
 _SIGN_OFF = Reader(SignOffSubject)
 _WAIVER = Reader(WaiverSubject)
 _STOP = Reader(StopSubject)
+_REVISION = Reader(RevisionSubject)
+_ISSUE = Reader(IssueSubject)
 
 
 def request_subject(text: str, where: str) -> Subject:
@@ -202,3 +229,13 @@ def waiver_subject(text: str, where: str) -> WaiverSubject:
 def stop_subject(text: str, where: str) -> StopSubject:
     """What the stop stops. Raises InputError when it is not a stop."""
     return _STOP.read(read_statement(text, STOP, where), where)
+
+
+def revision_subject(text: str, where: str) -> RevisionSubject:
+    """Which notes the correction is about. Raises InputError when it is not a correction."""
+    return _REVISION.read(read_statement(text, REVISION, where), where)
+
+
+def issue_subject(text: str, where: str) -> IssueSubject:
+    """Which known issue is told of. Raises InputError when the statement tells of none."""
+    return _ISSUE.read(read_statement(text, KNOWN_ISSUE, where), where)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
+
 from release.catalog.naming import POLICY_PREFIX
 from release.digests import Digest
 from release.errors import InputError, NotVerifiedError
@@ -25,6 +28,11 @@ def stored_policy(store: ObjectReader, digest: Digest) -> Policy:
         InputError: it is not there, or is no policy.
     """
     return read_policy(_read(store, digest), policy_key(digest))
+
+
+def policy_reader(store: ObjectReader) -> Callable[[Digest], Policy]:
+    """Reads policies by their digests, each once. What it returns raises as ``stored_policy``."""
+    return lru_cache(maxsize=None)(lambda digest: stored_policy(store, digest))
 
 
 def policy_text(store: ObjectReader, digest: Digest) -> str:

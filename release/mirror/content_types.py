@@ -19,6 +19,7 @@ _TYPES = {
     ".ics": "text/calendar; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
+    ".md": "text/plain; charset=utf-8",
     ".png": "image/png",
     ".sha256": "text/plain; charset=utf-8",
     ".sig": "application/pgp-signature",

@@ -137,6 +137,8 @@ class Policy:
     freezes: tuple[FreezeWindow, ...] = ()
     waiver_roles: tuple[str, ...] = ()
     """Whose holders may answer for what a check found. Empty: nobody."""
+    correction_roles: tuple[str, ...] = ()
+    """Whose holders may, each alone, correct published notes and tell of known issues. Empty: nobody."""
     signing: SigningRules = SigningRules()
     pipeline_keys: tuple[str, ...] = field(default=())
     """The pipeline's OpenPGP primary keys from when the policy is adopted on; empty keeps them."""

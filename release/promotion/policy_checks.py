@@ -40,6 +40,7 @@ def check_policy(policy: Policy, is_open: Sequence[bool], where: str) -> None:
     _check_terms(policy, policy.emergency.resume, f"{where}: emergency")
     _check_roles(policy, policy.emergency.stop, f"{where}: emergency.stop")
     _check_roles(policy, policy.waiver_roles, f"{where}: waivers.roles")
+    _check_roles(policy, policy.correction_roles, f"{where}: corrections.roles")
     _check_keys(policy, where)
     try:
         policy.channels  # noqa: B018  Channels checks names, order and feeders

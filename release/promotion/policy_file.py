@@ -170,6 +170,10 @@ class _Waivers(_Model):
     roles: Annotated[tuple[Word, ...], Field(min_length=1)]
 
 
+class _Corrections(_Model):
+    roles: Annotated[tuple[Word, ...], Field(min_length=1)]
+
+
 class _Signing(_Model):
     payload_signatures: Annotated[StrictInt, Field(ge=1, le=MOST_SIGNATURES)] = 1
     release_lifetime_days: Annotated[StrictInt, Field(ge=1, le=10 * _YEAR_DAYS)] = 90
@@ -195,6 +199,7 @@ class _File(_Model):
     emergency: _Emergency | None = None
     freezes: tuple[_Freeze, ...] = ()
     waivers: _Waivers | None = None
+    corrections: _Corrections | None = None
     signing: _Signing = _Signing()
     pipeline: _Pipeline | None = None
     mirrors: Annotated[tuple[MirrorFields, ...], Field(max_length=20)] = ()
@@ -235,15 +240,17 @@ def _policy(file: _File, digest: Digest, where: str) -> Policy:
     )
     edges = _edges(file, where)
     governance = file.governance.terms() if file.governance else default_governance(people, edges)
+    emergency = _emergency(file.emergency, people, governance)
     return Policy(
         digest=digest,
         product=file.product,
         people=people,
         edges=edges,
         governance=governance,
-        emergency=_emergency(file.emergency, people, governance),
+        emergency=emergency,
         freezes=_windows(file, where),
         waiver_roles=file.waivers.roles if file.waivers else (),
+        correction_roles=file.corrections.roles if file.corrections else emergency.stop,
         signing=file.signing.rules(),
         pipeline_keys=file.pipeline.fingerprints if file.pipeline else (),
         mirrors=tuple(mirror.value() for mirror in file.mirrors),

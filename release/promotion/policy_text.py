@@ -58,6 +58,11 @@ quorum = [{{ role = {role}, count = {count} }}]
 [waivers]
 roles = [{role}]
 
+# Whose holders may, alone, correct published notes and tell of known issues (humpyard notes correct,
+# humpyard issues); left out: those who may stop.
+# [corrections]
+# roles = ["..."]
+
 [signing]
 payload_signatures = 1       # distinct trusted keys that must have signed every payload
 release_lifetime_days = 90   # nothing is published with keys that expire sooner

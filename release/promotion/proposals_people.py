@@ -46,7 +46,7 @@ def request(
     """
     asked = _read_any(statement)
     signer = verifier.verify(statement.encode(), signature, at=now)
-    _check_author("request", asked.requested_by, signer)
+    check_author("request", asked.requested_by, signer)
     _check_period("request", asked.requested_at, asked.expires_at, now)
     digest = statement_digest(statement)
 
@@ -55,7 +55,7 @@ def request(
             return None
         if policy.person(signer) is None and signer not in state.pipeline_keys:
             raise RefusedError(f"request: {signer} is nobody in the policy")
-        _check_product("request", asked.product, state)
+        check_product("request", asked.product, state)
         in_force = asked.policy == policy.digest == state.policy
         if not in_force or asked.policy_entry != state.policy_entry:
             raise RefusedError(
@@ -103,8 +103,8 @@ def sign_off(
     """
     given = read_sign_off(statement)
     signer = verifier.verify(statement.encode(), signature, at=now)
-    _check_author("sign-off", given.by, signer)
-    _check_role("sign-off", policy, signer, given.role)
+    check_author("sign-off", given.by, signer)
+    check_role("sign-off", policy, signer, given.role)
     _check_period("sign-off", given.at, given.expires_at, now)
     digest = statement_digest(statement)
 
@@ -127,8 +127,8 @@ def waiver(
     """Record a waiver that somebody with a waiver role signed. Raises as ``sign_off``."""
     given = read_waiver(statement)
     signer = verifier.verify(statement.encode(), signature, at=now)
-    _check_author("waiver", given.by, signer)
-    _check_role("waiver", policy, signer, given.role)
+    check_author("waiver", given.by, signer)
+    check_role("waiver", policy, signer, given.role)
     if given.role not in policy.waiver_roles:
         raise RefusedError(
             f"waiver: expected one of the roles {', '.join(policy.waiver_roles) or 'of nobody'},"
@@ -138,7 +138,7 @@ def waiver(
     digest = statement_digest(statement)
 
     def propose(state: State) -> WaiverGiven | None:
-        _check_product("waiver", given.product, state)
+        check_product("waiver", given.product, state)
         if any(known.digest == digest for known in state.waivers.get(given.release, ())):
             return None
         if all(known.release != given.release for known in state.releases.values()):
@@ -154,8 +154,8 @@ def stop(
     """Record a stop that somebody with a stop role signed: it holds from here on. Raises as ``sign_off``."""
     given = read_stop(statement)
     signer = verifier.verify(statement.encode(), signature, at=now)
-    _check_author("stop", given.by, signer)
-    _check_role("stop", policy, signer, given.role)
+    check_author("stop", given.by, signer)
+    check_role("stop", policy, signer, given.role)
     if given.role not in policy.emergency.stop:
         raise RefusedError(
             f"stop: expected one of the roles {', '.join(policy.emergency.stop)}, found {given.role}"
@@ -168,7 +168,7 @@ def stop(
             raise RefusedError(f"stop: {digest} was lifted and stops nothing any more", hint="make a new one")
         if known is not None:
             return None
-        _check_product("stop", given.product, state)
+        check_product("stop", given.product, state)
         _check_target(given, state)
         return StopOrdered(statement=statement, statement_signature=signature)
 
@@ -190,12 +190,14 @@ def _check_target(given: StopOrder, state: State) -> None:
             raise RefusedError(f"stop: {given.channel} is at {at}, there is no rollout of {given.version}")
 
 
-def _check_author(what: str, stated: str, signer: str) -> None:
+def check_author(what: str, stated: str, signer: str) -> None:
+    """Raises RefusedError unless who signed is who the statement says it is by. ``what`` begins messages."""
     if stated != signer:
         raise RefusedError(f"{what}: says it is by {stated}, but {signer} signed it")
 
 
-def _check_role(what: str, policy: Policy, signer: str, role: str) -> Person:
+def check_role(what: str, policy: Policy, signer: str, role: str) -> Person:
+    """Who signed. Raises RefusedError unless they are of the policy and hold the role."""
     person = policy.person(signer)
     if person is None or role not in person.roles:
         who = signer if person is None else person.name
@@ -203,7 +205,8 @@ def _check_role(what: str, policy: Policy, signer: str, role: str) -> Person:
     return person
 
 
-def _check_product(what: str, product: str, state: State) -> None:
+def check_product(what: str, product: str, state: State) -> None:
+    """Raises RefusedError for a statement about another product than the ledger's."""
     if product != state.product:
         raise RefusedError(f"{what}: is for {product!r}, the ledger for {state.product!r}")
 

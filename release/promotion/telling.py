@@ -11,7 +11,9 @@ from release.ledger.kinds import (
     Content,
     EvidenceFound,
     Genesis,
+    IssueTold,
     MirrorVerified,
+    NotesRevised,
     PointerMoved,
     PolicyChanged,
     ReleaseCollected,
@@ -27,12 +29,16 @@ from release.ledger.kinds import (
 from release.ledger.statements import (
     PolicySubject,
     PromotionSubject,
+    issue_subject,
     request_subject,
+    revision_subject,
     sign_off_subject,
     statement_digest,
     stop_subject,
 )
+from release.promotion.known_issue import read_issue
 from release.promotion.request import read_request
+from release.promotion.revision import read_revision
 from release.promotion.sign_off import read_sign_off
 from release.promotion.waiver import read_waiver
 
@@ -126,6 +132,24 @@ def _collected(content: ReleaseCollected) -> str:
     return f"{content.version}, {content.files} files of {content.size:,} bytes may go: {content.reason}"
 
 
+def _revision(content: NotesRevised) -> str:
+    subject = revision_subject(content.statement, "correction")
+    what = f"notes of {subject.version} to {subject.notes.hex[:12]}"
+    try:
+        return f"{what}: {read_revision(content.statement).summary}"
+    except InputError as error:
+        return f"{what}, cannot be read, corrects nothing: {error.message}"
+
+
+def _issue(content: IssueTold) -> str:
+    try:
+        told = read_issue(content.statement)
+    except InputError as error:
+        name = issue_subject(content.statement, "known issue").name
+        return f"{name}, cannot be read, tells nothing: {error.message}"
+    return f"{told.name} {told.state}: {told.title}"
+
+
 _WORDS: Mapping[type[Content], Callable[[Any], str]] = {
     Genesis: _genesis,
     ReleaseRegistered: _release,
@@ -140,4 +164,6 @@ _WORDS: Mapping[type[Content], Callable[[Any], str]] = {
     MirrorVerified: _mirror,
     RolloutHalted: _halt,
     ReleaseCollected: _collected,
+    NotesRevised: _revision,
+    IssueTold: _issue,
 }
