@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-from release.notes.cves import cve_ids, malformed_cve_ids
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release.notes.cves import cve_ids, fixes_in, malformed_cve_ids
 
 
 def test_identifiers_are_told_once_in_order_however_they_are_written() -> None:
     text = """
-    - Linux ([CVE-2026-12345](https://nvd.nist.gov/vuln/detail/CVE-2026-12345), cve-2026-2345)
+    - Linux ([CVE-2026-12345](https://example.org/CVE-2026-12345), cve-2026-2345)
     - curl (CVE-2025-1234-patched), CVE-2026-1234567, (CVE-2026-12346)
     """
     assert cve_ids(text) == (
@@ -31,3 +34,59 @@ def test_what_only_looks_like_an_identifier_is_named() -> None:
         "CVE-26-12345",
         "CVE-2026-????",
     )
+
+
+def fixes(text: str, heading: str = "#### Security fixes:\n\n") -> list[tuple[str, str | None, str | None]]:
+    return [(fix.cve, fix.package, fix.severity) for fix in fixes_in(heading + text)]
+
+
+def test_security_items_tell_the_package_of_their_identifiers() -> None:
+    text = """
+- Linux ([CVE-2026-12345](https://example.org/CVE-2026-12345), cve-2026-2345 (includes CVE-2026-1111))
+- SDK: qemu ([CVE-2026-12345](https://example.org/))
+* tcpdump and libpcap: [ CVE-2026-2222](https://example.org/)
+*   **Go** - CVE-2026-3333
+- azure, dev, gce, sysext-python: python (CVE-2026-4444)
+- pam
+    - [CVE-2026-5555](https://example.org/)
+    - linux-pam (CVE-2026-6666)
+"""
+    assert fixes(text) == [
+        ("CVE-2026-1111", "Linux", None),
+        ("CVE-2026-2222", "tcpdump and libpcap", None),
+        ("CVE-2026-2345", "Linux", None),
+        ("CVE-2026-3333", "Go", None),
+        ("CVE-2026-4444", "azure, dev, gce, sysext-python: python", None),
+        ("CVE-2026-5555", "pam", None),
+        ("CVE-2026-6666", "linux-pam", None),
+        ("CVE-2026-12345", "Linux", None),
+        ("CVE-2026-12345", "SDK: qemu", None),
+    ]
+
+
+def test_free_text_names_no_package() -> None:
+    text = "- Fix curl overflow (CVE-2026-1111)\n- We are not affected by the backdoor (CVE-2026-2222)\n"
+    assert fixes(text) == [("CVE-2026-1111", None, None), ("CVE-2026-2222", None, None)]
+    assert fixes("- docker (CVE-2026-1111)", "#### Changes:\n") == [("CVE-2026-1111", None, None)]
+    assert fixes("", "# CVE-2026-1111\n") == [("CVE-2026-1111", None, None)]
+    assert fixes("- [CVE-2026-1111](https://example.org/)") == [("CVE-2026-1111", None, None)]
+
+
+def test_what_an_item_names_is_not_told_again_without_its_package() -> None:
+    assert fixes("- Fix a thing in curl (CVE-2026-1111)\n- curl (CVE-2026-1111)") == [
+        ("CVE-2026-1111", "curl", None)
+    ]
+
+
+def test_a_severity_is_told_only_where_the_notes_say_it() -> None:
+    text = (
+        "- curl ([CVE-2026-1111](https://example.org/) (critical), CVE-2026-2222 (HIGH),"
+        " CVE-2026-3333: moderate, CVE-2026-4444, CVE-2026-5555 (highly unlikely))\n"
+        "- bash (CVE-2026-6666), a critical fix"
+    )
+    assert [severity for _, _, severity in fixes(text)] == ["critical", "high", "medium", None, None, None]
+
+
+@given(st.text(alphabet="CVE-20613 []()-*\n#:a,", max_size=80))
+def test_no_identifier_is_lost_or_made_up(text: str) -> None:
+    assert {fix.cve for fix in fixes_in(text)} == set(cve_ids(text))

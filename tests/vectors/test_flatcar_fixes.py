@@ -1,0 +1,58 @@
+"""The CVEs of Flatcar's 540 published releases as data."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from release.notes.cves import Fix, fixes_in
+from release.notes.imported import ImportedRelease, read_history
+from release.notes.items import passages
+
+pytestmark = pytest.mark.shared
+
+
+@pytest.fixture(scope="module")
+def history(shared: Path) -> tuple[ImportedRelease, ...]:
+    return read_history(shared / "data" / "flatcar-releases")
+
+
+def test_no_identifier_is_lost_and_none_made_up(history: tuple[ImportedRelease, ...]) -> None:
+    every: set[str] = set()
+    for release in history:
+        named = set(re.findall(r"CVE-\d{4}-\d{4,}", release.notes))
+        assert {fix.cve for fix in fixes_in(release.notes)} == named
+        every |= named
+    assert len(every) == 7614
+
+
+def test_all_but_177_are_told_with_a_package_and_none_with_a_severity(
+    history: tuple[ImportedRelease, ...],
+) -> None:
+    fixes = {fix for release in history for fix in fixes_in(release.notes)}
+    named = {fix.cve for fix in fixes if fix.package is not None}
+    assert len({fix.cve for fix in fixes} - named) == 177
+    assert not any(fix.severity for fix in fixes)
+    assert not any(
+        fix.package and re.search(r"\b(fix|vulnerabilit)", fix.package, re.IGNORECASE) for fix in fixes
+    )
+
+
+def test_the_fix_of_regresshion_is_found(history: tuple[ImportedRelease, ...]) -> None:
+    fixed = Fix("CVE-2024-6387", "openssh")
+    found = {release.channel: release.version for release in history if fixed in fixes_in(release.notes)}
+    assert {channel: str(version) for channel, version in found.items()} == {
+        "alpha": "4012.0.1",
+        "beta": "3975.1.1",
+        "stable": "3815.2.5",
+        "lts-2023": "3510.3.5",
+        "lts-2024": "4081.3.0",
+    }
+
+
+def test_most_items_are_in_a_section_with_a_meaning(history: tuple[ImportedRelease, ...]) -> None:
+    found = [one for release in history for one in passages(release.notes) if one.is_item]
+    assert len(found) > 10_000
+    assert sum(one.kind is None for one in found) / len(found) < 0.01
