@@ -24,6 +24,8 @@ class NamingScheme:
     version_field: str = "FLATCAR_VERSION"
     packages: str = "flatcar_production_image_packages.txt"
     contents: str = "flatcar_production_image_contents.txt"
+    sbom: str = "flatcar_production_image_sbom.json"
+    """The bill of materials, SPDX or CycloneDX in JSON. An image set may be without one."""
     extensions: tuple[str, ...] = ("flatcar-*.raw", "oem-*.raw")
     """Patterns (``*`` and ``?``) of system extension images; each that is there gets a payload."""
     payload_stem: str = "flatcar_production_update"

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from release.errors import InputError, storage_errors
 
-_LONGEST_LIST = 16 << 20
+LONGEST_LIST = 16 << 20
+"""Bytes that a list may have."""
 _LINE = re.compile(
     r"(?P<name>[A-Za-z0-9_][A-Za-z0-9+_.-]*/[A-Za-z0-9_][A-Za-z0-9+_.-]*)"
     r"-(?P<version>[0-9][A-Za-z0-9._+~]*(?:-[A-Za-z][A-Za-z0-9.]*)?)"
@@ -49,19 +50,24 @@ def read_packages(path: Path) -> tuple[Package, ...]:
         InputError: unreadable, longer than 16 MiB, empty, or a line of another form.
     """
     with storage_errors(path), path.open("rb") as source:
-        data = source.read(_LONGEST_LIST + 1)
-    if len(data) > _LONGEST_LIST:
-        raise InputError(f"{path}: expected at most {_LONGEST_LIST} bytes")
+        data = source.read(LONGEST_LIST + 1)
+    return parse_packages(data, str(path))
+
+
+def parse_packages(data: bytes, where: str) -> tuple[Package, ...]:
+    """The packages of the list that ``data`` is, as ``read_packages``; ``where`` is for messages."""
+    if len(data) > LONGEST_LIST:
+        raise InputError(f"{where}: expected at most {LONGEST_LIST} bytes")
     packages = set()
     for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), start=1):
         if not line:
             continue
         match = _LINE.fullmatch(line)
         if match is None:
-            raise InputError(f"{path}:{number}: expected CATEGORY/NAME-VERSION::REPO, found {line[:80]!r}")
+            raise InputError(f"{where}:{number}: expected CATEGORY/NAME-VERSION::REPO, found {line[:80]!r}")
         packages.add(Package(match["name"], match["version"]))
     if not packages:
-        raise InputError(f"{path}: expected at least one package, found none")
+        raise InputError(f"{where}: expected at least one package, found none")
     return tuple(sorted(packages))
 
 
