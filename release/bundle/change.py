@@ -41,7 +41,7 @@ class Change:
     """One item of a changelog.
 
     Attributes:
-        id: see ``change_id``. Whether it is that of ``text`` is not checked.
+        id: see ``change_id``; that of ``text``, where there is one.
         kind: what kind of change it is.
         text: the item, Markdown that begins with ``- ``, without a line end, not yet made safe. Empty for
             one that is only known to be in a release.
@@ -54,6 +54,10 @@ class Change:
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
             raise InputError(f"id: expected 16 hexadecimal digits, found {self.id!r}")
+        if self.text and not self.text.startswith("- "):
+            raise InputError(f"text: expected a list item ('- ...'), found {self.text[:60]!r}")
+        if self.text and self.id != change_id(self.text):
+            raise InputError(f"id: expected {change_id(self.text)}, that of the text, found {self.id}")
 
     @classmethod
     def of(cls, kind: ChangeKind, text: str) -> Change:

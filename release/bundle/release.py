@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from release.bundle.change import Change
 from release.catalog.artifact import Artifact
 from release.catalog.board import Board
 from release.catalog.channel import Channel
@@ -143,6 +144,9 @@ class Release:
         notes: the release notes, Markdown, not yet made safe.
         software: what people ask for first (kernel, docker, systemd ...), sorted. A name may
             occur with several versions.
+        changes: every item of the changelog that it was built with, ascending by id: with its text
+            where it was new then, or must not be missed; without where it was only there, too. None for
+            a release that was made without a changelog, or before they were recorded.
     """
 
     product: str
@@ -153,6 +157,7 @@ class Release:
     boards: tuple[BoardRelease, ...]
     notes: str
     software: tuple[Package, ...] = ()
+    changes: tuple[Change, ...] = ()
 
     def __post_init__(self) -> None:
         if self.created.utcoffset() != timedelta(0) or self.created.microsecond:
@@ -166,6 +171,7 @@ class Release:
             raise InputError("boards: expected at least one, found none")
         _check_ascending("boards", [entry.board for entry in self.boards])
         _check_ascending("software", list(self.software))
+        _check_ascending("changes", [change.id for change in self.changes])
         for index, entry in enumerate(self.boards):
             if self.version in (payload.source for payload in entry.payloads):
                 raise InputError(f"boards[{index}].payloads: a delta from {self.version} to itself")

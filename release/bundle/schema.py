@@ -13,21 +13,26 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from release.bundle.change import ChangeKind
 from release.catalog.artifact import check_file_name
 from release.catalog.board import Board
 from release.catalog.channel import Channel
 from release.catalog.version import Version
 from release.errors import InputError
 
-SCHEMA_VERSION = 2
-"""The newest version. 2 added ``extension`` to payloads. Versions from 1 on are read, and a release is
-written in the lowest one that can say it: without system extensions, in version 1."""
+SCHEMA_VERSION = 3
+"""The newest version. 2 added ``extension`` to payloads, 3 ``changes`` and ``present``. Versions from 1 on
+are read, and a release is written in the lowest one that can say it: without system extensions and record of
+changes, in version 1."""
 
 MAX_INTEGER = (1 << 53) - 1
 """The largest integer that JSON readers agree about (RFC 8785 §3.2.2.3, ECMAScript numbers)."""
 
 MAX_NOTES = 1 << 20
 """Characters. The longest notes of any Flatcar release have under 100,000."""
+
+MAX_CHANGES = 100_000
+"""Items of a changelog. Flatcar's of four years has 2,309."""
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -58,6 +63,14 @@ Time = Annotated[
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
 Markdown = Annotated[
     str, Field(pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]*$", max_length=MAX_NOTES)
+]
+Kind = Annotated[str, Field(pattern=f"^({'|'.join(ChangeKind)})$")]
+ChangeId = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-f]{16}$",
+        description="the first digits of SHA-256 of the item's words, joined by single spaces",
+    ),
 ]
 Size = Annotated[int, Field(ge=0, le=MAX_INTEGER, description="bytes")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -140,10 +153,20 @@ class PackageModel(_Model):
     version: Line
 
 
+class ChangeModel(_Model):
+    """An item of the changelog, with its words."""
+
+    id: ChangeId
+    kind: Kind
+    text: Annotated[Markdown, Field(min_length=1, description="a list item, Markdown")]
+
+
 class ReleaseModel(_Model):
     """Everything one version of an image-based Linux ships. Its bytes are canonical (RFC 8785)."""
 
-    schema_version: Annotated[Literal[1, 2], Field(description="2 if a payload makes an extension")]
+    schema_version: Annotated[
+        Literal[1, 2, 3], Field(description="3 with changes; else 2 if a payload makes an extension")
+    ]
     product: Line
     version: VersionText
     channel: Annotated[ChannelText, Field(description="the channel it was built for")]
@@ -152,6 +175,14 @@ class ReleaseModel(_Model):
     boards: Annotated[list[BoardModel], Field(min_length=1, max_length=64)]
     notes: Annotated[Markdown, Field(description="Markdown")]
     software: Annotated[list[PackageModel], Field(max_length=20000)]
+    changes: Annotated[
+        list[ChangeModel],
+        Field(max_length=MAX_CHANGES, description="items that were new, or must not be missed, by id"),
+    ] = []
+    present: Annotated[
+        dict[Kind, Annotated[list[ChangeId], Field(min_length=1, max_length=MAX_CHANGES)]],
+        Field(description="ids of all other items of the changelog, by kind; told by earlier releases"),
+    ] = {}
 
 
 def json_schema() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
+from release.bundle.change import Change, ChangeKind
 from release.bundle.release import BoardRelease, Measured, PayloadRecord, Release, payload_order
 from release.catalog.artifact import ARTIFACT_ALGORITHMS, Artifact
 from release.catalog.board import Board
@@ -78,6 +79,15 @@ def _boards(draw: st.DrawFn) -> BoardRelease:
     )
 
 
+_kinds = st.sampled_from(ChangeKind)
+_changes = st.lists(
+    st.builds(Change.of, _kinds, st.text(alphabet="ab \n([])ü", max_size=9).map("- x".__add__))
+    | st.builds(Change, id=st.text(alphabet="0123456789abcdef", min_size=16, max_size=16), kind=_kinds),
+    max_size=4,
+    unique_by=lambda change: change.id,
+)
+
+
 @st.composite
 def releases(draw: st.DrawFn) -> Release:
     boards = draw(st.lists(_boards(), min_size=1, max_size=3, unique_by=lambda entry: entry.board))
@@ -97,4 +107,5 @@ def releases(draw: st.DrawFn) -> Release:
         boards=tuple(sorted(boards, key=lambda entry: entry.board)),
         notes=draw(_notes),
         software=tuple(sorted(software)),
+        changes=tuple(sorted(draw(_changes), key=lambda change: change.id)),
     )

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from release.bundle.assemble import BoardInputs
+from release.bundle.change import Change, ChangeKind
 from release.bundle.document import MAX_DOCUMENT, SCHEMA_VERSION, decode, digest, encode, json_schema
 from release.bundle.release import Release
 from release.canonical import dump
@@ -102,7 +103,7 @@ def test_a_release_with_system_extensions_is_written_in_version_2(
     """Who knows version 1 only can still read every release without extensions."""
     release = release_of((with_extension(inputs[0], "oem-azure"), inputs[1]))
     value = json.loads(encode(release))
-    assert value["schema_version"] == SCHEMA_VERSION == 2
+    assert value["schema_version"] == 2
     made = [[payload["extension"] for payload in board["payloads"]] for board in value["boards"]]
     assert made == [[None, None, "oem-azure.raw"], [None, None]]
     assert value["boards"][0]["payloads"][2]["profile"] == "replace-only"
@@ -117,6 +118,41 @@ def test_a_release_has_one_schema_version_only(
     value = json.loads(encode(release_of((first, inputs[1])))) | {"schema_version": 3 - expected}
     with pytest.raises(InputError, match=f"schema_version: expected {expected}, found {3 - expected}"):
         decode(dump(value))
+
+
+def test_a_release_with_changes_is_written_in_version_3(release: Release) -> None:
+    """Those with words have them in the document; those that were only there cost little more than an id."""
+    told = Change.of(ChangeKind.SECURITY, "- curl (CVE-2026-1234)")
+    there = [Change(id=digit * 16, kind=kind) for digit, kind in zip("1f7", ChangeKind, strict=False)]
+    changed = dataclasses.replace(release, changes=tuple(sorted([told, *there], key=lambda one: one.id)))
+    value = json.loads(encode(changed))
+    assert value["schema_version"] == SCHEMA_VERSION == 3
+    assert value["changes"] == [{"id": told.id, "kind": "security", "text": "- curl (CVE-2026-1234)"}]
+    assert value["present"] == {
+        "action_required": ["f" * 16],
+        "breaking": ["1" * 16],
+        "security": ["7" * 16],
+    }
+    assert decode(encode(changed)) == changed
+
+
+@pytest.mark.parametrize(
+    ("name", "new", "expected"),
+    [
+        ("changes", [{"id": "0" * 16, "kind": "updates", "text": "- a"}], "changes[0].id: expected "),
+        ("changes", [{"id": "0" * 16, "kind": "updates", "text": "a"}], "changes[0].text: expected a list"),
+        ("changes", [{"id": "0" * 16, "kind": "news", "text": "- a"}], "changes[0].kind: "),
+        ("present", {"updates": ["0" * 16, "0" * 16]}, "changes[1]: out of order, or there twice"),
+        ("present", {"updates": ["1" * 16, "0" * 16]}, "not in canonical form"),
+        ("present", {"updates": []}, "present.updates: "),
+        ("present", {"news": ["0" * 16]}, "present.news: "),
+        ("present", {"updates": ["0" * 15]}, "present.updates[0]: "),
+    ],
+)
+def test_a_wrong_record_of_changes_is_refused(release: Release, name: str, new: Any, expected: str) -> None:
+    whole = {"schema_version": 3, "changes": [], "present": {}, name: new}
+    with pytest.raises(InputError, match=re.escape(expected)):
+        decode(dump(json.loads(encode(release)) | whole))
 
 
 def test_a_system_extension_is_a_file_of_its_board_and_never_a_delta(
@@ -145,7 +181,7 @@ def test_another_form_of_the_same_value_is_refused(
 @pytest.mark.parametrize("version", [SCHEMA_VERSION + 1, 0, "1", None, True, 1.5])
 def test_another_schema_version_is_refused_with_a_hint(release: Release, version: object) -> None:
     value = json.loads(encode(release)) | {"schema_version": version}
-    with pytest.raises(InputError, match=r"schema_version: expected 1 to 2, found") as caught:
+    with pytest.raises(InputError, match=r"schema_version: expected 1 to 3, found") as caught:
         decode(dump(value))
     assert caught.value.hint is not None
     assert "another version of humpyard" in caught.value.hint
