@@ -95,6 +95,20 @@ def index_notices(site: Site) -> tuple[Notice, ...]:
     return tuple(found)
 
 
+def channel_notices(site: Site, channel: str, page: str) -> tuple[Notice, ...]:
+    """The banners of a channel's own page, the gravest first: what stops or ends it now."""
+    published = site.current(channel)
+    entry = published and published.entry(channel)
+    found: list[Notice] = []
+    if published and published.withdrawn:
+        found.append(_withdrawn(site, published, page))
+    if published and entry:
+        found += _paused(published, entry, page)
+    found += _frozen(site, channel, only_own=False)
+    found += _support(site, channel, page)
+    return tuple(found)
+
+
 def incident_link(hurry: Hurry) -> Link | None:
     """The incident as a link, when it is an address on the web and nothing else."""
     return Link(hurry.incident, hurry.incident) if _WEB.fullmatch(hurry.incident) else None

@@ -80,7 +80,7 @@ class ReleaseView:
     current: tuple[str, ...]
     superseded: tuple[Standing, ...]
     support: tuple[tuple[str, Time], ...]
-    assurance: Mark
+    assurance: Mark | None
     built_for: str
     created: Time
     boards_text: str

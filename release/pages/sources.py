@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from release.pages import addresses
+from release.pages.channel_view import channel_view
 from release.pages.documents import machine_index, release_list
 from release.pages.feeds import atom_feed
+from release.pages.home_view import home_view
 from release.pages.press import Press
 from release.pages.release_view import release_view
+from release.pages.releases_view import releases_view
 from release.pages.site import Site
-from release.pages.view import index_view
 
 Files = Iterator[tuple[str, bytes]]
 Source = Callable[[Site, Press], Files]
@@ -18,7 +20,15 @@ Source = Callable[[Site, Press], Files]
 
 def home_files(site: Site, press: Press) -> Files:
     """The home page."""
-    yield addresses.INDEX, press.page("index.html", view=index_view(site))
+    yield addresses.INDEX, press.page("index.html", view=home_view(site))
+
+
+def list_files(site: Site, press: Press) -> Files:
+    """All releases, and those of each channel."""
+    yield addresses.RELEASES, press.page("releases.html", view=releases_view(site))
+    for channel in site.channels:
+        path = addresses.channel_page(channel.name)
+        yield path, press.page("channel.html", view=channel_view(site, channel.name))
 
 
 def release_files(site: Site, press: Press) -> Files:
@@ -38,6 +48,7 @@ def document_files(site: Site, _press: Press) -> Files:
 
 SOURCES: tuple[Source, ...] = (
     home_files,
+    list_files,
     release_files,
     document_files,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from release.notes.imported import ImportedRelease
 from release.pages.links import Link, release_link
 from release.pages.records import AnyRelease, ChannelEntry, PublishedRelease, standing
 from release.pages.site import Site
@@ -15,6 +16,8 @@ class Level(StrEnum):
     """What colour a statement has. The statement itself never relies on it."""
 
     GOOD = "good"
+    INFO = "info"
+    """It is on its way."""
     PLAIN = "plain"
     WARN = "warn"
     BAD = "bad"
@@ -41,6 +44,19 @@ class Standing:
     superseded_by: Link | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutView:
+    """A rollout that goes on. ``percent`` is 0 to 99; ``share`` says it. ``windows`` are words."""
+
+    channel: str
+    title: str
+    percent: int
+    share: str
+    began: Time
+    complete: Time
+    windows: tuple[str, ...]
+
+
 def standings(site: Site, published: PublishedRelease, page: str) -> tuple[Standing, ...]:
     """How the release stands with every channel that has offered it, the most settled first."""
     entries = sorted(published.channels, key=lambda entry: site.channels.rank(entry.name), reverse=True)
@@ -53,8 +69,11 @@ def is_current(site: Site, published: PublishedRelease, entry: ChannelEntry) -> 
 
 
 def marks(site: Site, published: PublishedRelease, entry: ChannelEntry) -> tuple[Mark, ...]:
-    """What to know before taking what a channel points to, the worst first; at least one."""
-    found = []
+    """What to know before taking what a channel points to, the worst first; at least one.
+
+    That everybody may have it is said where nothing speaks against it.
+    """
+    found: list[Mark] = []
     if published.withdrawn:
         found.append(Mark(Level.BAD, "Withdrawn"))
     if pauses := standing(entry.pauses):
@@ -67,12 +86,41 @@ def marks(site: Site, published: PublishedRelease, entry: ChannelEntry) -> tuple
     if entry.hurry:
         found.append(Mark(Level.WARN, "Hurried"))
     if not published.withdrawn:
-        found.append(assurance(published.release))
+        if not standing(entry.pauses):
+            going = rollout_view(site, entry.name)
+            found.append(
+                Mark(Level.GOOD, "Available to all")
+                if going is None
+                else Mark(Level.INFO, f"Rolling out: {going.share}")
+            )
+        found += [mark for mark in [assurance(published.release)] if mark]
     return tuple(found)
 
 
-def assurance(release: AnyRelease) -> Mark:
-    """What ``release.json`` says was done to the payloads. It repeats a record and verifies nothing."""
+def rollout_view(site: Site, channel: str) -> RolloutView | None:
+    """The rollout of what the channel is at, as long as it is not complete."""
+    rollout = site.rollouts.get(channel)
+    if rollout is None or rollout.share >= 1:
+        return None
+    percent = int(100 * rollout.share)
+    return RolloutView(
+        channel=channel,
+        title=channel_title(channel),
+        percent=percent,
+        share=f"{percent}\xa0%",
+        began=time_of(rollout.began),
+        complete=time_of(rollout.complete),
+        windows=rollout.windows,
+    )
+
+
+def assurance(release: AnyRelease) -> Mark | None:
+    """What ``release.json`` says was done to the payloads. It repeats a record and verifies nothing.
+
+    None for an imported release, of which no payloads are known.
+    """
+    if isinstance(release, ImportedRelease):
+        return None
     payloads = [payload for board in release.boards for payload in board.payloads]
     if not payloads:
         return Mark(Level.WARN, "No update payloads")
@@ -108,6 +156,6 @@ def _word(site: Site, published: PublishedRelease, entry: ChannelEntry) -> tuple
         return Level.WARN, "paused"
     if site.frozen(entry.name):
         return Level.WARN, "frozen"
-    if site.has_ended(entry.name):
+    if site.has_ended(entry.name) or entry.name in site.retired:
         return Level.WARN, "ended"
-    return Level.GOOD, "current"
+    return (Level.INFO, "rolling out") if rollout_view(site, entry.name) else (Level.GOOD, "current")
