@@ -15,8 +15,9 @@ import re
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -60,6 +61,10 @@ class ImageSetOrder:
     kernel_version: str
     content: int = 64 * MIB
     machine: Path = Path("/usr")
+    generation: int = 0
+    """Which of the files are changed: releases of different generations differ from each other, too."""
+    packages: tuple[str, ...] | None = None
+    """Lines of the package list; what this machine has installed when left out."""
 
 
 def build_image_set(order: ImageSetOrder, out: Path, sign: SignFile, naming: NamingScheme) -> str:
@@ -80,7 +85,7 @@ def build_image_set(order: ImageSetOrder, out: Path, sign: SignFile, naming: Nam
         raw = partial / "usr.img"
         _make_filesystem(tree, raw)
         _compress(raw, target / naming.update_image)
-        _write_reports(target, order, names, naming)
+        _write_reports(target, order, _contents(tree), naming)
         for name in _EXTENSIONS:
             _write_extension(target / name, order.version, partial / name)
         for path in sorted(target.iterdir()):
@@ -99,13 +104,13 @@ def _fill(tree: Path, order: ImageSetOrder) -> list[str]:
     for index, source in enumerate(_machine_files(order.machine)):
         if size >= wanted:
             break
-        name = _name_in_release(source.name, index) if order.changed else source.name
+        name = _name_in_release(source.name, index + order.generation) if order.changed else source.name
         if name is None:
             continue
         target = tree / name
         target.parent.mkdir(parents=True, exist_ok=True)
         data = source.path.read_bytes()
-        target.write_bytes(_edited(data, index) if order.changed else data)
+        target.write_bytes(_edited(data, index + order.generation) if order.changed else data)
         target.chmod(0o755 if os.access(source.path, os.X_OK) else 0o644)
         names.append(name)
         size += len(data)
@@ -186,7 +191,17 @@ def _compress(raw: Path, target: Path) -> None:
         sink.write(compressor.flush())
 
 
-def _write_reports(target: Path, order: ImageSetOrder, names: Sequence[str], naming: NamingScheme) -> None:
+def _contents(tree: Path) -> Iterator[str]:
+    """Every file as ``find -printf`` tells it: mode, links, user, group, size, time and path."""
+    when = datetime.fromtimestamp(EPOCH, UTC).strftime("%Y-%m-%d %H:%M")
+    for path in sorted([tree, *tree.rglob("*")]):
+        status = path.lstat()
+        name = path.relative_to(tree.parent).as_posix()
+        links, size = (2, 4096) if path.is_dir() else (1, status.st_size)
+        yield f"{stat.filemode(status.st_mode)} {links} root root {size:>9} {when} ./{name}"
+
+
+def _write_reports(target: Path, order: ImageSetOrder, contents: Iterable[str], naming: NamingScheme) -> None:
     version = order.version
     interpreter = Path(sys.executable).resolve().read_bytes()
     kernel = lzma.compress(interpreter, preset=1)
@@ -196,8 +211,8 @@ def _write_reports(target: Path, order: ImageSetOrder, names: Sequence[str], nam
         f"FLATCAR_VERSION={version}\nFLATCAR_VERSION_ID={version}\nFLATCAR_BUILD_ID=\n"
         f"FLATCAR_SDK_VERSION={version.major}.0.0\n"
     )
-    (target / naming.packages).write_text("".join(f"{line}\n" for line in _packages(order)))
-    (target / naming.contents).write_text("".join(f"./usr/{name}\n" for name in names))
+    (target / naming.packages).write_text("".join(f"{line}\n" for line in order.packages or _packages(order)))
+    (target / naming.contents).write_text("".join(f"{line}\n" for line in contents))
 
 
 def _write_extension(image: Path, version: Version, tree: Path) -> None:
