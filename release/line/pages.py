@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from release.catalog.naming import PAGES_PREFIX
+from release.catalog.version import Version
+from release.errors import InputError, RefusedError
 from release.ledger.state import State
-from release.line.policies import policy_in_force
-from release.line.site import site_from
+from release.line.channel_documents import key_floors
+from release.line.history import imported_history
+from release.line.notes_texts import notes_reader
+from release.line.policies import policy_in_force, policy_reader
+from release.line.site import Known, channels_of_site, site_from
+from release.line.site_keys import keys_of_site
 from release.line.sources import registered_release
 from release.line.steps import Job, Report, Step
 from release.line.yard import Yard
@@ -13,6 +19,8 @@ from release.mirror.store import MissingObjectError
 from release.pages.render import render_site
 from release.pages.site import Site
 
+MEMO = "pages.memo"
+"""The file below ``yard.work`` that remembers what notes became. It may be deleted at any time."""
 _HOME = "index.html"
 _LIMIT = 64 << 20
 
@@ -23,15 +31,34 @@ def pages_job(yard: Yard) -> Job:
 
 
 def site_of(yard: Yard, state: State) -> Site:
-    """What the ledger and the signed releases say, as the pages need it."""
+    """What the ledger, the signed releases, the settings and the history say, as the pages need it."""
     releases = {
         version: registered_release(yard.store, state, version)[0] for version in sorted(state.releases)
     }
-    return site_from(yard.product, state, policy_in_force(yard.store, state), releases, yard.pages)
+    policy = policy_in_force(yard.store, state)
+    known = Known(
+        releases=releases,
+        policy_of=policy_reader(yard.store),
+        read_notes=notes_reader(yard.store),
+        keys=keys_of_site(yard, state, channels_of_site(policy, state)),
+        rotations=_rotations(yard, state),
+        history=imported_history(yard.pages),
+    )
+    return site_from(yard.product, state, policy, yard.pages, known)
+
+
+def _rotations(yard: Yard, state: State) -> dict[str, Version]:
+    """None where the settings are wrong: whoever signs channel documents says so, and pages must come out."""
+    try:
+        return key_floors(yard, state)
+    except (InputError, RefusedError):
+        return {}
 
 
 def _render(yard: Yard, report: Report) -> str:
-    files = render_site(site_of(yard, yard.ledger.state()), templates=yard.pages.templates)
+    files = render_site(
+        site_of(yard, yard.ledger.state()), templates=yard.pages.templates, memo=yard.work / MEMO
+    )
     # The home page last: whoever sees the new one finds what it leads to.
     order = sorted(files, key=lambda path: (path == _HOME, path))
     written = 0

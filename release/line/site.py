@@ -3,23 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
+from release.bundle.difference import BoardDifference
 from release.bundle.release import Release
+from release.catalog.board import Board
 from release.catalog.channel import Channel, Channels
 from release.catalog.version import Version
+from release.image.packages import Package
 from release.ledger.state import Head, State, base_of
 from release.ledger.statements import StopAction, StopSubject
+from release.line.site_facts import floors_of_site, mirrors_of_site, rollouts_of
+from release.line.site_people import (
+    ReadNotes,
+    approvals_of,
+    evidence_of,
+    known_issues_of,
+    revisions_of,
+)
 from release.line.yard import PagesOptions
-from release.pages.records import ChannelEntry, Hurry, PublishedRelease, Stop, Support
+from release.notes.imported import ImportedRelease
+from release.pages.history_merge import with_history
+from release.pages.records import ChannelEntry, Hurry, Key, KnownIssue, PublishedRelease, Stop, Support
 from release.pages.site import Site
 from release.promotion.policy import Policy
 from release.promotion.request import read_request
+from release.promotion.revision import PolicyOf
 from release.promotion.support import supports
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the pages are told besides the ledger and its policy.
+
+    ``releases`` has every registered one, checked to have the registered digest. ``policy_of`` gives policies
+    of the past, ``read_notes`` the texts of corrections; both may raise InputError and NotVerifiedError, and
+    are not asked where there is nothing. ``packages`` and ``differences`` are by release. ``rotations`` says
+    by channel after which version the payload key changes.
+    """
+
+    releases: Mapping[Version, Release]
+    policy_of: PolicyOf
+    read_notes: ReadNotes
+    packages: Mapping[Version, Mapping[Board, tuple[Package, ...]]] = field(default_factory=dict)
+    differences: Mapping[Version, Mapping[Version, tuple[BoardDifference, ...]]] = field(default_factory=dict)
+    keys: tuple[Key, ...] = ()
+    rotations: Mapping[str, Version] = field(default_factory=dict)
+    history: tuple[ImportedRelease, ...] = ()
+
+
 def site_from(
-    product: str, state: State, policy: Policy, releases: Mapping[Version, Release], options: PagesOptions
+    product: str,
+    state: State,
+    policy: Policy,
+    options: PagesOptions,
+    known: Known,
 ) -> Site:
     """The site after the ledger's last entry.
 
@@ -27,27 +66,46 @@ def site_from(
         product: the name people read.
         state: what the ledger says.
         policy: in force there.
-        releases: every registered release, checked to have the registered digest.
-        options: where the pages are.
+        options: where the pages are, and how they look.
+        known: what else there is to tell.
 
     Raises:
-        InputError: a channel was moved by a request that cannot be read.
+        InputError: a channel was moved by a request that cannot be read; or the settings name support of a
+            stream that the history does not have. And as ``known``.
     """
-    channels = _channels(policy, state)
-    return Site(
+    channels = channels_of_site(policy, state)
+    published = tuple(
+        _published(state, policy, known.releases[version], known) for version in sorted(state.releases)
+    )
+    issues = known_issues_of(state, known.policy_of)
+    latest = _latest(state, published, issues)
+    site = Site(
         product=product,
         base_url=options.base_url,
         channels=channels,
-        releases=tuple(_published(state, releases[version]) for version in sorted(state.releases)),
+        releases=published,
         heads={name: head.version for name, head in state.heads.items()},
-        generated_at=state.latest,
+        generated_at=latest,
         feed_authority=options.feed_authority,
         freezes={channel.name: stops for channel in channels if (stops := _freezes(state, channel.name))},
         support=_support(policy, state),
+        issues=issues,
+        rollouts=rollouts_of(state, policy, latest),
+        mirrors=mirrors_of_site(state, policy, channels),
+        keys=known.keys,
+        floors=floors_of_site(policy, channels, known.rotations),
+        brand=options.brand,
     )
+    return with_history(site, known.history, options.supports)
 
 
-def _channels(policy: Policy, state: State) -> Channels:
+def _latest(state: State, releases: tuple[PublishedRelease, ...], issues: tuple[KnownIssue, ...]) -> datetime:
+    """People's clocks may be ahead of the pipeline's: the time of whatever the pages say last."""
+    corrected = [revision.recorded for one in releases for revision in one.revisions]
+    return max([state.latest, *corrected, *(issue.updated for issue in issues)])
+
+
+def channels_of_site(policy: Policy, state: State) -> Channels:
     """Those of the policy; before one with streams its streams, in the order they were opened."""
     found: list[Channel] = []
     for channel in policy.channels:
@@ -67,28 +125,33 @@ def _support(policy: Policy, state: State) -> dict[str, Support]:
     }
 
 
-def _published(state: State, release: Release) -> PublishedRelease:
-    version = release.version
+def _published(state: State, policy: Policy, release: Release, known: Known) -> PublishedRelease:
+    version, digest = release.version, state.releases[release.version].release
     entries: dict[str, ChannelEntry] = {}
     for head in state.history:
-        if head.version == version:
-            entries.setdefault(head.channel, _entry(state, head))
+        if head.version == version and head.channel not in entries:
+            entries[head.channel] = _entry(state, head, known)
     return PublishedRelease(
         release=release,
-        release_digest=state.releases[version].release,
+        release_digest=digest,
         channels=tuple(entries.values()),
         withdrawals=_stops(state, StopAction.WITHDRAW, lambda stop: stop.version == version),
         collected=state.collected.get(version),
+        revisions=revisions_of(state, version, known.policy_of, known.read_notes),
+        evidence=evidence_of(state, policy, digest),
+        packages=known.packages.get(version, {}),
+        differences=known.differences.get(version, {}),
     )
 
 
-def _entry(state: State, head: Head) -> ChannelEntry:
+def _entry(state: State, head: Head, known: Known) -> ChannelEntry:
     named = (head.channel, head.version)
     return ChannelEntry(
         name=head.channel,
         since=head.since,
         pauses=_stops(state, StopAction.PAUSE, lambda stop: (stop.channel, stop.version) == named),
         hurry=_hurry(state, head),
+        approvals=approvals_of(state, known.policy_of, head),
     )
 
 

@@ -14,6 +14,7 @@ from release.image.image_set import DetachedVerifier
 from release.ledger.chain import LedgerWriter, StatementSigner, StatementVerifier
 from release.mirror.replica import Replica
 from release.mirror.store import ObjectReader, Store
+from release.pages.records import Brand, Support
 from release.payload.profile import Profile
 from release.promotion.policy import Policy
 from release.signing.key_health import Certificate
@@ -56,11 +57,18 @@ class PayloadTools:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagesOptions:
-    """How pages are rendered. ``templates`` take the place of the built-in ones, file by file."""
+    """How pages are rendered. ``templates`` take the place of the built-in ones, file by file.
+
+    ``history`` is a directory of lists of what was released before this pipeline, ``supports`` says of its
+    streams, by name, how long they are supported.
+    """
 
     base_url: str | None = None
     templates: Path | None = None
     feed_authority: str = "releases.invalid,2026"
+    history: Path | None = None
+    supports: Mapping[str, Support] = field(default_factory=dict)
+    brand: Brand = field(default_factory=Brand)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +115,8 @@ class Yard:
     signer: StatementSigner
     signing_key: Callable[[], str]
     certificates: Callable[[], tuple[Certificate, ...]]
+    public_key: Callable[[str], bytes]
+    """The armored public key of a primary fingerprint among them. Raises InputError."""
     payload_for: Callable[[str], PayloadTools]
     """How payloads are made and signed for a channel, or believed there. Raises InputError."""
     pages: PagesOptions

@@ -62,6 +62,11 @@ def cve(identifier: str) -> str:
     return f"{cve_page(identifier)}#{identifier}"
 
 
+def key_file(name: str) -> str:
+    """A public key, as the file of that name."""
+    return f"keys/{name}"
+
+
 def issue(name: str) -> str:
     """Where a known issue is told."""
     return f"{ISSUES}#{name}"
@@ -90,6 +95,11 @@ def api_channel(channel: str) -> str:
 def api_release(version: Version) -> str:
     """What programs are told of a release."""
     return f"{API}releases/{version}.json"
+
+
+def packages(version: Version) -> str:
+    """What is installed, board by board."""
+    return f"{API}releases/{version}/packages.json"
 
 
 def api_product(name: str) -> str:

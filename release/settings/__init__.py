@@ -28,6 +28,7 @@ from release.catalog.naming import NamingScheme
 from release.errors import InputError, storage_errors
 from release.settings.mirrors import MirrorSettings
 from release.settings.nebraska import NebraskaSettings
+from release.settings.pages import PagesSettings
 from release.settings.section import Section
 from release.settings.update_server import UpdateServerSettings
 
@@ -150,17 +151,6 @@ class OpenPgpSettings(Section):
     """Files with secret keys, for development only."""
     keys: tuple[Path, ...] = ()
     """Files with the public keys of the pipeline and of everyone the policy names."""
-
-
-class PagesSettings(Section):
-    """The release pages."""
-
-    base_url: str | None = None
-    """Where the pages are served from, with a trailing slash; needed for absolute links in feeds."""
-    templates: Path | None = None
-    """Templates that take the place of the built-in ones, file by file."""
-    feed_authority: str = "releases.invalid,2026"
-    """Who mints the ids of feed entries (RFC 4151): a domain of yours and a year you had it. Then keep it."""
 
 
 class EventSettings(Section):

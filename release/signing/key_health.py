@@ -20,6 +20,7 @@ WARNING_DAYS = (7, 30, 90)
 _INVALID = frozenset("id")
 """Validity letters of keys that never sign: invalid, disabled."""
 _REVOKED = "r"
+_ALGORITHMS = {"1": "RSA", "17": "DSA", "19": "ECDSA", "22": "EdDSA"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,8 @@ class ComponentKey:
     revoked: bool
     signs: bool
     """Made for signing, and neither disabled nor invalid. Whether it is revoked or expired is told apart."""
+    algorithm: str = ""
+    """For people: ``RSA 4096``, ``ed25519``; empty when it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +228,16 @@ def _component(fields: list[str], fingerprint: str) -> ComponentKey:
         expires=_time(fields[6]),
         revoked=fields[1] == _REVOKED,
         signs="s" in fields[11] and fields[1] not in _INVALID and "D" not in fields[11],
+        algorithm=_algorithm(fields),
     )
+
+
+def _algorithm(fields: list[str]) -> str:
+    """Its curve (field 17), or its kind (field 4, numbers of RFC 4880) and bits (field 3)."""
+    if len(fields) > 16 and fields[16]:
+        return _printable(fields[16])
+    name = _ALGORITHMS.get(fields[3], "")
+    return f"{name} {fields[2]}" if name and fields[2].isdecimal() else name
 
 
 def _time(text: str) -> datetime | None:

@@ -17,7 +17,7 @@ from release.ledger.fold import Trust
 from release.ledger.state import State, base_of
 from release.line.channel_keys import ChannelKeys, KeyTable
 from release.line.policies import policy_in_force
-from release.line.yard import PagesOptions, PayloadTools, Yard
+from release.line.yard import PayloadTools, Yard
 from release.mirror.directory import DirectoryStore
 from release.mirror.http import HttpReader
 from release.mirror.pace import Pace
@@ -39,6 +39,7 @@ from release.signing.trusted_keys import PayloadKey, load_payload_key
 from release.signing.verifying import AllowListVerifier, verifier_from_keys
 from release.wiring.mirrors import mirror_accesses
 from release.wiring.nebraska import open_nebraska
+from release.wiring.pages import pages_options
 
 _clock: ContextVar[Callable[[], datetime]] = ContextVar("clock", default=lambda: datetime.now(UTC))
 
@@ -208,12 +209,9 @@ def open_yard(
             signer=signer,
             signing_key=signer.signing_key,
             certificates=lambda: read_certificates(public.home.list_public_keys()),
+            public_key=public.home.export_public,
             payload_for=_payload_tools(settings, base, secrets or find, ledger.state),
-            pages=PagesOptions(
-                base_url=settings.pages.base_url,
-                templates=None if settings.pages.templates is None else base / settings.pages.templates,
-                feed_authority=settings.pages.feed_authority,
-            ),
+            pages=pages_options(settings.pages, base),
             policy=lambda: policy_in_force(store, ledger.state()),
             mirrors=mirror_accesses(settings.mirrors, base, base / settings.work, secrets or find),
             nebraska=open_nebraska(settings.nebraska, secrets or find),

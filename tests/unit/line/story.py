@@ -18,9 +18,10 @@ from release.ledger.kinds import (
 )
 from release.ledger.state import State
 from release.ledger.statements import RESUME_REQUEST, StopAction, statement_digest, write_statement
-from release.line.site import site_from
+from release.line.site import Known, site_from
 from release.line.yard import PagesOptions
 from release.pages.site import Site
+from release.promotion.policy import Policy
 from release.promotion.policy_file import read_policy
 from release.promotion.request import PromotionRequest
 from release.promotion.stop import StopOrder
@@ -143,4 +144,12 @@ class Story:
             version: release(str(version), board(AMD64, payload(9000)), created=NOW)
             for version in self.state.releases
         }
-        return site_from("Demo OS", self.state, POLICY, releases, PagesOptions())
+        known = Known(releases=releases, policy_of=self.policy_of, read_notes=self.read_notes)
+        return site_from("Demo OS", self.state, POLICY, PagesOptions(), known)
+
+    def policy_of(self, digest: Digest) -> Policy:
+        assert digest == POLICY.digest
+        return POLICY
+
+    def read_notes(self, version: Version, digest: Digest) -> str:
+        raise AssertionError(f"{version} was not corrected, and {digest} is asked for")
