@@ -39,7 +39,7 @@ class ImportedRelease:
         channel: the channel that it was published in; of a stream the stream, as ``lts-2024``.
         created: when it was published; UTC.
         architectures: as the list has them, for example ``amd64``.
-        software: as ``Release.software``.
+        software: as ``Release.software``, in the order of the list.
         notes: Markdown as it was written, not yet made safe.
     """
 
@@ -72,7 +72,8 @@ def read_history(directory: Path) -> tuple[ImportedRelease, ...]:
         InputError: no such directory, no list in it, or a list that is wrong; names file, version and field.
     """
     with storage_errors(directory):
-        paths = sorted(path for path in directory.iterdir() if re.fullmatch(r"releases.*\.json", path.name))
+        lists = (path for path in directory.iterdir() if re.fullmatch(r"releases.*\.json", path.name))
+        paths = sorted(lists, key=lambda path: (path.name != "releases.json", path.name))
     if not paths:
         raise InputError(
             f"{directory}: expected lists called releases.json or releases-CHANNEL.json, found none"
@@ -166,7 +167,7 @@ def _software(value: Any, where: str) -> tuple[Package, ...]:
         for name, versions in value.items()
         for version in _words(versions, f"{where}.{name}")
     ]
-    return tuple(sorted(found))
+    return tuple(found)
 
 
 def _text(value: Any, where: str) -> str:

@@ -125,10 +125,16 @@ def _clean(html: str) -> str:
 def _attribute(tag: str, name: str, value: str) -> str | None:
     """Keep what is known to be harmless; ammonia has already refused other URL schemes."""
     if (tag, name) == ("a", "href"):
-        return value if _LINK.fullmatch(value) else None
+        return _one_fragment(value) if _LINK.fullmatch(value) else None
     if (tag, name) == ("ol", "start"):
         return value if value.isdecimal() and len(value) < 10 else None
     return value
+
+
+def _one_fragment(address: str) -> str:
+    """A fragment holds no further ``#`` (RFC 3986, 3.5); real notes have such addresses."""
+    rest, sign, fragment = address.partition("#")
+    return rest + sign + fragment.replace("#", "%23")
 
 
 class _Safe(Extension):

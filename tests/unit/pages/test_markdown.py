@@ -142,3 +142,7 @@ def test_equal_text_gives_equal_html() -> None:
     text = "# a\n\n[x]\n\n[x]: https://a.example\n"
     assert to_html(text) == to_html(text)
     assert "href" not in to_html("[x]")
+
+
+def test_a_second_number_sign_in_an_address_is_encoded() -> None:
+    assert 'href="https://e.org/a.html#%231.47.0"' in to_html("[x](https://e.org/a.html##1.47.0)")
