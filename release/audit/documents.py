@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from release.audit.finding import Code, Finding
 from release.audit.opening import Opened, without
 from release.bundle.document import decode
-from release.bundle.layout import document_key
+from release.bundle.layout import document_key, notes_key
 from release.bundle.release import Release
 from release.catalog.board import Board
 from release.catalog.naming import EVIDENCE_PREFIX, POLICY_PREFIX, NamingScheme, ledger_key
 from release.digests import Digest
 from release.errors import InputError
-from release.ledger.kinds import EvidenceFound, Genesis, PolicyChanged, ReleaseRegistered, RequestMade
-from release.ledger.statements import PolicySubject, Subject, request_subject
+from release.ledger.kinds import (
+    EvidenceFound,
+    Genesis,
+    NotesRevised,
+    PolicyChanged,
+    ReleaseRegistered,
+    RequestMade,
+)
+from release.ledger.state import RevisionRecord
+from release.ledger.statements import (
+    PolicySubject,
+    RevisionSubject,
+    Subject,
+    request_subject,
+    revision_subject,
+)
 from release.promotion.policy import Policy
 from release.promotion.policy_file import read_policy
 
@@ -34,13 +48,14 @@ class Named:
     """Digests that signed entries name, each with the key of the first that does.
 
     ``policies`` were in force; ``proposed`` were asked for, and ``mentioned`` are taken by requests to be
-    in force, which nothing that can be believed here says.
+    in force, which nothing that can be believed here says. ``notes`` are corrected texts, by their places.
     """
 
     policies: Mapping[Digest, str]
     proposed: Mapping[Digest, str]
     mentioned: Mapping[Digest, str]
     evidence: Mapping[Digest, str]
+    notes: Mapping[str, tuple[Digest, str]] = field(default_factory=dict)
 
 
 def named_by(objects: Iterable[Opened]) -> Named:
@@ -49,6 +64,7 @@ def named_by(objects: Iterable[Opened]) -> Named:
     proposed: dict[Digest, str] = {}
     mentioned: dict[Digest, str] = {}
     evidence: dict[Digest, str] = {}
+    notes: dict[str, tuple[Digest, str]] = {}
     for one in objects:
         match one.content:
             case Genesis(policy=policy) | PolicyChanged(policy=policy):
@@ -61,6 +77,11 @@ def named_by(objects: Iterable[Opened]) -> Named:
                     proposed.setdefault(subject.proposed, one.key)
             case EvidenceFound(document=Digest() as document):
                 evidence.setdefault(document, one.key)
+            case NotesRevised(statement=statement):
+                revised = _revised(statement)
+                if revised is not None:
+                    place = notes_key(revised.version, revised.notes)
+                    notes.setdefault(place, (revised.notes, one.key))
             case _:
                 pass
     return Named(
@@ -68,7 +89,15 @@ def named_by(objects: Iterable[Opened]) -> Named:
         proposed={digest: key for digest, key in proposed.items() if digest not in policies},
         mentioned={digest: key for digest, key in mentioned.items() if digest not in {*policies, *proposed}},
         evidence=evidence,
+        notes=notes,
     )
+
+
+def _revised(statement: str) -> RevisionSubject | None:
+    try:
+        return revision_subject(statement, "correction")
+    except InputError:
+        return None
 
 
 def _subject(statement: str) -> Subject | None:
@@ -163,6 +192,32 @@ def judge_evidence(digest: Digest, found: Digest | None, problem: str, namer: st
         expected=f"the document that {namer} names",
         found=problem or "none" if found is None else str(found),
     )
+
+
+def judge_notes(place: str, digest: Digest, found: Digest | None, problem: str, namer: str) -> Finding | None:
+    """The same for a corrected text of a release's notes, at ``place``."""
+    if found == digest:
+        return None
+    return Finding(
+        code=Code.NOTES_MISSING if found is None else Code.NOTES_ALTERED,
+        where=place,
+        expected=f"the notes that {namer} names",
+        found=problem or "none" if found is None else str(found),
+        hint="pages cannot be rendered without them; whoever wrote them may have the file",
+    )
+
+
+def judge_foundation(release: Release, revisions: Sequence[RevisionRecord]) -> Iterator[Finding]:
+    """Whether the first correction of a release's notes begins with those that it was published with."""
+    published = Digest.sha256(release.notes.encode())
+    if revisions and revisions[0].previous != published:
+        yield Finding(
+            code=Code.REVISION_UNFOUNDED,
+            where=ledger_key(revisions[0].sequence),
+            expected=f"a correction of the notes of {release.version}, {published}",
+            found=f"one of {revisions[0].previous}",
+            hint="whoever made it had other notes before them",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

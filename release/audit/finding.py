@@ -55,9 +55,14 @@ class Code(StrEnum):
     POLICY_MISSING = "policy-missing"
     POLICY_ALTERED = "policy-altered"
     POLICY_UNREADABLE = "policy-unreadable"
+    REVISION_IGNORED = "revision-ignored"
+    ISSUE_IGNORED = "issue-ignored"
     PROPOSAL_MISSING = "proposal-missing"
     EVIDENCE_MISSING = "evidence-missing"
     EVIDENCE_ALTERED = "evidence-altered"
+    NOTES_MISSING = "notes-missing"
+    NOTES_ALTERED = "notes-altered"
+    REVISION_UNFOUNDED = "revision-unfounded"
     RELEASE_MISSING = "release-missing"
     RELEASE_ALTERED = "release-altered"
     RELEASE_DIFFERS = "release-differs"
@@ -117,6 +122,9 @@ _WARNINGS = frozenset(
         Code.STOP_WITHOUT_ROLE,
         Code.STOP_STANDS,
         Code.WAIVER_IGNORED,
+        Code.REVISION_IGNORED,
+        Code.REVISION_UNFOUNDED,
+        Code.ISSUE_IGNORED,
         Code.PROPOSAL_MISSING,
         Code.HEAD_BEHIND,
         Code.POINTER_LAGGING,

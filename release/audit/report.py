@@ -22,6 +22,8 @@ class Counts:
     """Moves, policies and resumptions that the gate was asked about again."""
     policies: int = 0
     evidence: int = 0
+    corrections: int = 0
+    """Texts that took the place of a release's notes."""
     releases: int = 0
     pointers: int = 0
 
@@ -31,10 +33,15 @@ class Counts:
             (self.decisions, "decision asked again", "decisions asked again"),
             (self.policies, "policy", "policies"),
             (self.evidence, "document of evidence", "documents of evidence"),
+            (self.corrections, "corrected text", "corrected texts"),
             (self.releases, "release", "releases"),
             (self.pointers, "pointer", "pointers"),
         )
-        return ", ".join(f"{count} {one if count == 1 else more}" for count, one, more in words)
+        return ", ".join(
+            f"{count} {one if count == 1 else more}"
+            for count, one, more in words
+            if count or one != "corrected text"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +82,7 @@ class AuditReport:
             "at": format_time(self.at),
             "passed": not self.broken,
             "last": None if self.last is None else str(self.last),
-            "counts": {
-                name: getattr(self.counts, name)
-                for name in ("entries", "decisions", "policies", "evidence", "releases", "pointers")
-            },
+            "counts": {name: getattr(self.counts, name) for name in self.counts.__slots__},
             "findings": [one.as_json() for severity in Severity for one in self.of(severity)],
         }
 

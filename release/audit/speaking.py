@@ -15,11 +15,22 @@ from release.digests import Digest
 from release.errors import InputError
 from release.ledger.entries import CLOCK_SKEW
 from release.ledger.fields import format_time
-from release.ledger.kinds import Content, RequestMade, SignOffGiven, StopOrdered, WaiverGiven
+from release.ledger.kinds import (
+    Content,
+    IssueTold,
+    NotesRevised,
+    RequestMade,
+    SignOffGiven,
+    Statement,
+    StopOrdered,
+    WaiverGiven,
+)
 from release.ledger.state import State
 from release.ledger.statements import statement_digest
 from release.promotion.case import Case, UnreadableCase, open_case
+from release.promotion.known_issue import read_issue
 from release.promotion.policy import Policy
+from release.promotion.revision import read_revision
 from release.promotion.sign_off import read_sign_off
 from release.promotion.stop import read_stop
 from release.promotion.waiver import read_waiver
@@ -29,19 +40,23 @@ _CODES: Mapping[type[Content], Code] = {
     SignOffGiven: Code.SIGN_OFF_IGNORED,
     WaiverGiven: Code.WAIVER_IGNORED,
     StopOrdered: Code.STOP_WITHOUT_ROLE,
+    NotesRevised: Code.REVISION_IGNORED,
+    IssueTold: Code.ISSUE_IGNORED,
 }
 _EXPECTED: Mapping[type[Content], str] = {
     RequestMade: "a request that can go through, by a person of the policy then",
     SignOffGiven: "a sign-off by a person of the policy then, in a role they held",
     WaiverGiven: "a waiver by a person who held a role that may waive then",
     StopOrdered: "a stop by a person who held a role that may stop then; it holds all the same",
+    NotesRevised: "a correction by a person who held a role that may correct then",
+    IssueTold: "a known issue, told by a person who held a role that may correct then",
 }
 
 
 def statement_findings(folded: Folded, policies: Mapping[Digest, Policy]) -> Iterator[Finding]:
     """Why what somebody said does not count; nothing where it does, or for any other entry."""
     content = folded.content
-    if folded.refused or not isinstance(content, RequestMade | SignOffGiven | WaiverGiven | StopOrdered):
+    if folded.refused or not isinstance(content, Statement):
         return
     policy = policies.get(folded.before.policy)
     why = "the policy then cannot be read" if policy is None else _objection(folded, content, policy)
@@ -55,9 +70,7 @@ def statement_findings(folded: Folded, policies: Mapping[Digest, Policy]) -> Ite
         )
 
 
-def _objection(
-    folded: Folded, content: RequestMade | SignOffGiven | WaiverGiven | StopOrdered, policy: Policy
-) -> str | None:
+def _objection(folded: Folded, content: Statement, policy: Policy) -> str | None:
     signer = str(folded.verified.statement_signer)
     time = folded.verified.entry.time
     try:
@@ -80,6 +93,15 @@ def _objection(
                 stop = read_stop(content.statement)
                 return _role(policy, signer, stop.by, stop.role, policy.emergency.stop) or _product(
                     stop.product, folded.before
+                )
+            case NotesRevised() | IssueTold():
+                said = (
+                    read_revision(content.statement)
+                    if isinstance(content, NotesRevised)
+                    else read_issue(content.statement)
+                )
+                return _role(policy, signer, said.by, said.role, policy.correction_roles) or _product(
+                    said.product, folded.before
                 )
     except InputError as error:
         return f"cannot be read: {without(error.message, folded.key)}"

@@ -21,6 +21,7 @@ from release.cli import (
     garbage,
     head,
     init,
+    issues,
     ledger,
     mirror,
     mirrors,
@@ -61,6 +62,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(promote.app, name="promote")
 app.add_typer(stop.app, name="stop")
 app.add_typer(rollout.app, name="rollout")
+app.add_typer(issues.app, name="issues")
 app.add_typer(policy.app, name="policy")
 app.add_typer(pages.app, name="pages")
 app.add_typer(garbage.app, name="garbage")

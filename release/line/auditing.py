@@ -37,6 +37,7 @@ from release.ledger.fold import Trust
 from release.ledger.state import State
 from release.line.audit_reading import MirrorReading
 from release.line.evidence import DOCUMENT_LIMIT
+from release.line.notes_texts import NOTES_BYTES
 from release.line.visiting import MirrorSource
 from release.mirror.store import POINTER_LIMIT
 from release.promotion.policy import Policy
@@ -159,7 +160,9 @@ def _report(reading: MirrorReading, auditor: Auditor, ledger: _Ledger) -> tuple[
         *check_seen(auditor.seen, ledger.head, derived.digests),
         *faults,
         *_evidence(reading, named),
+        *_notes(reading, named),
         *(finding for one in releases.values() for finding in one.findings),
+        *_foundations(state, releases),
         *collection_findings(derived.collections, policies, releases),
         *misled,
         *_channels(reading, channels),
@@ -171,6 +174,7 @@ def _report(reading: MirrorReading, auditor: Auditor, ledger: _Ledger) -> tuple[
         decisions=derived.decisions,
         policies=len(named.policies),
         evidence=len(named.evidence),
+        corrections=len(named.notes),
         releases=len(releases),
         pointers=pointers,
     )
@@ -208,6 +212,21 @@ def _evidence(reading: MirrorReading, named: Named) -> Iterator[Finding]:
         finding = documents.judge_evidence(digest, found, problem, namer)
         if finding is not None:
             yield finding
+
+
+def _notes(reading: MirrorReading, named: Named) -> Iterator[Finding]:
+    for place, (digest, namer) in named.notes.items():
+        found, problem = reading.digest(place, NOTES_BYTES)
+        finding = documents.judge_notes(place, digest, found, problem, namer)
+        if finding is not None:
+            yield finding
+
+
+def _foundations(state: State | None, releases: Mapping[Version, JudgedRelease]) -> Iterator[Finding]:
+    for version, revisions in () if state is None else state.revisions.items():
+        judged = releases.get(version)
+        if judged is not None and judged.release is not None:
+            yield from documents.judge_foundation(judged.release, revisions)
 
 
 def _releases(reading: MirrorReading, auditor: Auditor, state: State) -> dict[Version, JudgedRelease]:

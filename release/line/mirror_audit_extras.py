@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from release.audit.finding import Code, Finding
-from release.bundle.layout import published_keys
+from release.bundle.layout import notes_key, published_keys
 from release.catalog.naming import (
     EVIDENCE_PREFIX,
     HEAD_FILE,
@@ -58,6 +58,7 @@ def _published(yard: Yard, state: State) -> Iterator[str]:
         release, _ = registered_release(yard.store, state, version)
         keys = published_keys(release, yard.naming)
         yield from keys
+        yield from (notes_key(version, one.notes) for one in state.revisions.get(version, ()))
         for board in release.boards:
             built = image_prefix(release.channel, board.board, version)
             names = [key.removeprefix(built) for key in keys if key.startswith(built)]

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from release.bundle.layout import notes_key
 from release.catalog.channel_info import (
     CHANNEL_INFO,
     StreamSupport,
@@ -162,14 +164,20 @@ class _Showing:
             return b""
 
     def _objects(self, replica: Replica, known: int) -> Iterator[Upload]:
-        """Policies, evidence, and entries of the ledger above ``known``, as far as they are not there."""
+        """Policies, evidence, what entries above ``known`` name besides, and those entries themselves."""
         store = self.yard.store
         for prefix in (POLICY_PREFIX, EVIDENCE_PREFIX):
             there = set() if self.thorough else set(replica.list(prefix))
             for key in store.list(prefix):
                 if key not in there:
                     yield self._stored(key)
-        for sequence in range(known + 1, self.saying.head.ledger.sequence + 1):
+        last = self.saying.head.ledger.sequence
+        for version, revisions in self.saying.chain.state.revisions.items():
+            for one in revisions:
+                if known < one.sequence <= last:
+                    with suppress(MissingObjectError):  # the audit tells; nobody else has to wait for it
+                        yield self._stored(notes_key(version, one.notes))
+        for sequence in range(known + 1, last + 1):
             yield self._stored(ledger_key(sequence))
 
     def _stored(self, key: str) -> Upload:

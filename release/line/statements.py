@@ -18,20 +18,24 @@ from release.ledger.chain import Proposal, StatementSigner
 from release.ledger.entries import CLOCK_SKEW
 from release.ledger.state import State
 from release.ledger.statements import (
+    KNOWN_ISSUE,
     POLICY_REQUEST,
     REQUEST,
     RESUME_REQUEST,
+    REVISION,
     SIGN_OFF,
     STATEMENT_LIMIT,
     STOP,
     WAIVER,
     StopAction,
+    revision_subject,
     statement_digest,
 )
+from release.line.notes_texts import read_notes
 from release.line.policies import policy_key
 from release.line.requests import request_status
 from release.line.yard import Yard
-from release.promotion import proposals_people
+from release.promotion import proposals_corrections, proposals_people
 from release.promotion.case import Case, Request, open_case
 from release.promotion.decide import decide
 from release.promotion.governance import new_policy_request, new_resume_request
@@ -327,6 +331,9 @@ def record(yard: Yard, signed: Signed) -> Digest:
         raise InputError(
             f"statement: expected one of {', '.join(_PROPOSALS)}, found {fields.get('statement')!r}"
         )
+    if fields.get("statement") == REVISION:  # the ledger names no text that is not there
+        corrected = revision_subject(signed.statement, "correction")
+        read_notes(yard.store, corrected.version, corrected.notes)
     return _append(yard, signed, proposal, yard.clock())
 
 
@@ -345,4 +352,6 @@ _PROPOSALS: Mapping[str, Proposing] = {
     SIGN_OFF: proposals_people.sign_off,
     WAIVER: proposals_people.waiver,
     STOP: proposals_people.stop,
+    REVISION: proposals_corrections.revision,
+    KNOWN_ISSUE: proposals_corrections.issue,
 }

@@ -16,6 +16,7 @@ from release.mirror.content_types import IMMUTABLE, MUTABLE, cache_control, cont
         ("alpha/amd64-usr/4593.0.1/a.bin.bz2.DIGESTS", "text/plain; charset=utf-8", IMMUTABLE),
         ("alpha/amd64-usr/4593.0.1/a.bin.bz2.sig", "application/pgp-signature", IMMUTABLE),
         ("releases/4593.0.1/release.json", "application/json", IMMUTABLE),
+        ("releases/4593.0.1/notes/00ff.md", "text/plain; charset=utf-8", IMMUTABLE),
         ("ledger/00000001.json", "application/json", IMMUTABLE),
         ("ledger/head.json", "application/json", MUTABLE),
         ("pages/releases/4593.0.1/index.html", "text/html; charset=utf-8", MUTABLE),
