@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from release.bundle.diff import FileChange, PackageDiff, diff_packages
@@ -163,8 +163,8 @@ def _size(tree: Mapping[str, FileEntry], path: str) -> int | None:
     return None if entry is None or entry.kind is FileKind.DIRECTORY else entry.size
 
 
-def _packages(sbom: Sbom) -> Iterable[Package]:
-    return (Package(name=one.name, version=one.version) for one in sbom.components)
+def _packages(sbom: Sbom) -> tuple[Package, ...]:
+    return tuple(Package(name=one.name, version=one.version) for one in sbom.components)
 
 
 def _licences_of(sbom: Sbom) -> dict[str, set[str]]:
