@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 from release.pages import addresses
 from release.pages.channel_view import channel_view
-from release.pages.documents import machine_index, release_list
-from release.pages.feeds import atom_feed
 from release.pages.home_view import home_view
+from release.pages.machine.files import machine_files
+from release.pages.packages import package_files
 from release.pages.press import Press
 from release.pages.release_view import release_view
 from release.pages.releases_view import releases_view
@@ -38,17 +38,10 @@ def release_files(site: Site, press: Press) -> Files:
         yield path, press.page("release.html", view=release_view(site, published))
 
 
-def document_files(site: Site, _press: Press) -> Files:
-    """For programs and readers of feeds."""
-    yield addresses.MACHINE_INDEX, machine_index(site)
-    for name in (None, *(channel.name for channel in site.channels)):
-        yield addresses.feed(name), atom_feed(site, name)
-        yield addresses.release_list(name), release_list(site, name)
-
-
 SOURCES: tuple[Source, ...] = (
     home_files,
     list_files,
     release_files,
-    document_files,
+    machine_files,
+    package_files,
 )
