@@ -14,12 +14,12 @@ from release.line.yard import Yard
 from release.mirror.plan import Wanted
 from release.mirror.replica import Document, Replica
 from release.mirror.store import MissingObjectError
+from release.pages.publish_order import in_order
 from release.trust.head import HEAD_LIMIT
 
 _PAGE_LIMIT = 64 << 20
 _BATCH = 8 << 20
 """Bytes of pages that are held, and written, at once."""
-_HOME = f"{PAGES_PREFIX}index.html"
 
 
 def mirror_pages_job(yard: Yard) -> Job:
@@ -46,9 +46,16 @@ def _bring(yard: Yard, mirror: Mirror, saying: Saying) -> str:
     replica = access.replica()
     if replica.read(HEAD_FILE, HEAD_LIMIT) != saying.data:
         return "shows another state than the store: the next run goes on"
+    paths = (key.removeprefix(PAGES_PREFIX) for key in saying.pages)
+    for group in in_order(paths):
+        _bring_group(yard, replica, [PAGES_PREFIX + path for path in group])
+    return f"has {len(saying.pages)} pages"
+
+
+def _bring_group(yard: Yard, replica: Replica, keys: Sequence[str]) -> None:
+    """Pages that may come in any order. When the call is over, the mirror has them."""
     batch: list[Document] = []
-    # The home page last: whoever sees it finds what it leads to.
-    for key in sorted(saying.pages, key=lambda key: (key == _HOME, key)):
+    for key in keys:
         try:
             batch.append(Document(key=key, data=yard.store.read(key, _PAGE_LIMIT)))
         except MissingObjectError:
@@ -57,7 +64,6 @@ def _bring(yard: Yard, mirror: Mirror, saying: Saying) -> str:
             _replace(replica, batch)
             batch = []
     _replace(replica, batch)
-    return f"has {len(saying.pages)} pages"
 
 
 def _replace(replica: Replica, documents: Sequence[Document]) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
 from release.catalog.naming import PAGES_PREFIX
 from release.catalog.version import Version
+from release.digests import Digest
 from release.errors import InputError, RefusedError
 from release.ledger.state import State
 from release.line.channel_documents import key_floors
@@ -15,19 +19,70 @@ from release.line.site_keys import keys_of_site
 from release.line.sources import registered_release
 from release.line.steps import Job, Report, Step
 from release.line.yard import Yard
-from release.mirror.store import MissingObjectError
+from release.mirror.store import MissingObjectError, Store
+from release.pages import addresses
+from release.pages.publish_order import check_not_smaller, in_order
 from release.pages.render import render_site
 from release.pages.site import Site
 
 MEMO = "pages.memo"
 """The file below ``yard.work`` that remembers what notes became. It may be deleted at any time."""
-_HOME = "index.html"
 _LIMIT = 64 << 20
+_REQUESTS = 16
+"""Files that are looked at, or written, side by side: over a network that is mostly waiting."""
 
 
-def pages_job(yard: Yard) -> Job:
-    """The step that renders everything. Pages lead to files, so it comes after publishing."""
-    return (Step("render-pages", "render pages and feeds", lambda report: _render(yard, report)),)
+def pages_job(yard: Yard, *, allow_removal: bool = False) -> Job:
+    """The step that renders everything. Pages lead to files, so it comes after publishing.
+
+    ``allow_removal``: let the new pages know of fewer releases than those that are there.
+    """
+
+    def render(report: Report) -> str:
+        return publish_pages(yard, report, allow_removal=allow_removal)
+
+    return (Step("render-pages", "render pages and feeds", render),)
+
+
+def rendered(yard: Yard) -> Mapping[str, bytes]:
+    """Every file of the pages, by path below their root, as the ledger says now. Writes the memo only."""
+    site = site_of(yard, yard.ledger.state())
+    return render_site(site, templates=yard.pages.templates, memo=yard.work / MEMO)
+
+
+def publish_pages(yard: Yard, report: Report, *, allow_removal: bool = False) -> str:
+    """Put the pages into the store: what is new or changed, in ``publish_order``. Nothing is ever removed.
+
+    What the store has decides, file by file, so that a run that was killed is gone on with by the next.
+
+    Raises:
+        RefusedError: releases are missing that the pages in the store know, and that is not allowed.
+    """
+    files = rendered(yard)
+    if not allow_removal:
+        before = _read(yard.store, PAGES_PREFIX + addresses.MACHINE_INDEX)
+        check_not_smaller(before, files[addresses.MACHINE_INDEX], "the pages in the store")
+    done = written = 0
+    with ThreadPoolExecutor(_REQUESTS) as pool:
+        for group in in_order(files):
+            # One that fails ends it here: the next group leads to this one.
+            for changed in pool.map(lambda path: _bring(yard.store, path, files[path]), group):
+                done, written = done + 1, written + changed
+                report(done, len(files))
+    return f"{len(files)} files, {written} of them new or changed"
+
+
+def _bring(store: Store, path: str, data: bytes) -> bool:
+    """Write a file unless the store has it; returns whether it had to."""
+    key = PAGES_PREFIX + path
+    found = store.stat(key)
+    if found is not None and found.size == len(data):
+        # Not every store knows digests without reading.
+        known = found.sha256 == Digest.sha256(data) if found.sha256 else _read(store, key) == data
+        if known:
+            return False
+    store.replace(key, data)
+    return True
 
 
 def site_of(yard: Yard, state: State) -> Site:
@@ -55,24 +110,8 @@ def _rotations(yard: Yard, state: State) -> dict[str, Version]:
         return {}
 
 
-def _render(yard: Yard, report: Report) -> str:
-    files = render_site(
-        site_of(yard, yard.ledger.state()), templates=yard.pages.templates, memo=yard.work / MEMO
-    )
-    # The home page last: whoever sees the new one finds what it leads to.
-    order = sorted(files, key=lambda path: (path == _HOME, path))
-    written = 0
-    for number, path in enumerate(order, start=1):
-        key = PAGES_PREFIX + path
-        if _present(yard, key) != files[path]:
-            yard.store.replace(key, files[path])
-            written += 1
-        report(number, len(order))
-    return f"{len(order)} files, {written} of them new or changed"
-
-
-def _present(yard: Yard, key: str) -> bytes | None:
+def _read(store: Store, key: str) -> bytes | None:
     try:
-        return yard.store.read(key, _LIMIT)
+        return store.read(key, _LIMIT)
     except MissingObjectError:
         return None
