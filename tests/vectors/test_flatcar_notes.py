@@ -11,7 +11,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from release.notes.fragments import compose_notes, read_fragments
-from release.pages.documents import release_list
+from release.pages.machine.flatcar_lists import release_list
 from release.pages.markdown import to_html
 from tests.unit.pages.samples import full_site
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from release.pages.documents import machine_index, release_list
+from release.pages.machine.flatcar_lists import release_list
+from release.pages.machine.indexes import machine_index
 from release.pages.site import Site
 from tests.unit.pages.samples import ADVICE, INCIDENT, REASON, full_site, stopped_site
 
@@ -95,4 +96,4 @@ def test_the_list_of_a_channel_with_streams_has_all_of_them_and_what_each_is_at(
     assert [*everything] == ["0.9.1", "1.0.8", "1.0.9", "current-2024", "current-2026", "current"]
     assert {entry["channel"] for entry in everything.values()} == {"lts"}
     assert everything["current"]["release_date"] == "2026-08-12 09:30:00 +0000"
-    assert [*listed(stopped_site(), "lts-2024")] == ["0.9.1", "current"]
+    assert [*listed(stopped_site(), "lts-2024")] == ["0.9.1", "current-2024", "current"]

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from release.pages.feeds import ENTRY_LIMIT, atom_feed
+from release.pages.machine.atom import ENTRY_LIMIT, atom_feed
 from release.pages.records import Stop
 from release.pages.site import Site
 from tests.unit.pages.samples import (
@@ -82,15 +82,15 @@ def test_links_are_absolute_only_with_a_known_address() -> None:
     known, unknown = read(full_site(BASE), "beta"), read(full_site(), "beta")
     assert links(known) == {
         "self": f"{BASE}releases-feed/releases-beta.xml",
-        "alternate": f"{BASE}index.html",
+        "alternate": f"{BASE}channels/beta/index.html",
     }
-    assert links(unknown) == {"alternate": "../index.html"}
+    assert links(unknown) == {"alternate": "../channels/beta/index.html"}
     entry = known.find(f"{ATOM}entry")
     assert entry is not None
     assert links(entry) == {"alternate": f"{BASE}releases/1.0.10/index.html"}
     assert (
         entry.findtext(f"{ATOM}summary")
-        == "Beta 1.0.10 for amd64-usr and arm64-usr, kernel 6.12.102, 3 delta updates."
+        == "Beta 1.0.10 for amd64-usr and arm64-usr, kernel 6.12.102, 3 delta updates. Fixes 3 CVEs."
     )
     content = entry.find(f"{ATOM}content")
     assert content is not None
@@ -147,7 +147,11 @@ def test_withdrawing_changes_the_entry_of_the_release_and_removes_none() -> None
     assert entry.findtext(f"{ATOM}title") == "ExampleOS Beta 1.0.10 (withdrawn)"
     assert was.findtext(f"{ATOM}updated") == "2026-08-14T09:30:00Z" == entry.findtext(f"{ATOM}published")
     assert entry.findtext(f"{ATOM}updated") == "2026-08-16T09:30:00Z" == new.findtext(f"{ATOM}updated")
-    assert [term.attrib["term"] for term in entry.findall(f"{ATOM}category")] == ["beta", "withdrawn"]
+    assert [term.attrib["term"] for term in entry.findall(f"{ATOM}category")] == [
+        "beta",
+        "security",
+        "withdrawn",
+    ]
     assert (entry.findtext(f"{ATOM}summary") or "").startswith(
         "Withdrawn, do not install it: Machines with two disks do not find <root> & stop at boot;\n"
         "seen on 3 of 40 machines. What to do: Boot the other partition, then take what the channel offers."

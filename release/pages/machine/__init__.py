@@ -1,0 +1,1 @@
+"""Documents for programs. Every one is a pure function of the site."""

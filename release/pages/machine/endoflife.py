@@ -1,0 +1,111 @@
+"""``api/v1/products/NAME.json`` in the form of endoflife.date's API v1: what is supported, until when. Pure.
+
+Source: endoflife-date/endoflife.date ``openapi`` 1.2, ``ProductDetails`` and ``ProductRelease``. A cycle is a
+channel; of a channel with streams its streams are the cycles. Dates are UTC; a cycle has ended on the day
+of ``eolFrom``.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from release.canonical import Json
+from release.pages import addresses
+from release.pages.machine.book import Book, Offer
+from release.pages.machine.writing import Object, dump, link
+from release.pages.records import utc
+from release.pages.wording import channel_title, rfc3339
+
+API_VERSION = "1.2.1"
+"""Of endoflife.date, whose form this is."""
+
+
+def product_name(product: str) -> str:
+    """The product's name as endoflife.date writes them: ``example-os`` for ``Example OS``."""
+    return "-".join(re.findall(r"[a-z0-9]+", product.lower())) or "product"
+
+
+def product_document(book: Book) -> bytes:
+    """The product and its cycles, the one that began last first."""
+    site = book.site
+    name = product_name(site.product)
+    page = addresses.api_product(name)
+    cycles = [channel.name for channel in site.channels if not book.streams(channel.name)]
+    begun = sorted(
+        (name for name in cycles if _opened(book, name)), key=lambda name: (_opened(book, name), name)
+    )
+    return dump(
+        {
+            "schema_version": API_VERSION,
+            "generated_at": rfc3339(site.generated_at),
+            "last_modified": rfc3339(site.generated_at),
+            "result": {
+                "name": name,
+                "label": site.product,
+                "aliases": [],
+                "category": "os",
+                "tags": ["linux-distribution", "os"],
+                "versionCommand": "cat /etc/os-release",
+                "identifiers": [],
+                "labels": {
+                    "eoas": None,
+                    "discontinued": None,
+                    "eol": "Supported",
+                    "eoes": None,
+                },
+                "links": {
+                    "icon": None,
+                    "html": _address(book, page, addresses.END_OF_LIFE),
+                    "releasePolicy": None,
+                },
+                "releases": [_cycle(book, channel, page) for channel in reversed(begun)],
+            },
+        }
+    )
+
+
+def _opened(book: Book, channel: str) -> datetime | None:
+    """When a cycle began: as its support says, or with its first release. None before that."""
+    support = book.site.support.get(channel)
+    if support is not None:
+        return support.opened
+    offers = book.offers[channel]
+    return offers[0].entry.since if offers else None
+
+
+def _cycle(book: Book, channel: str, page: str) -> Object:
+    site = book.site
+    support = site.support.get(channel)
+    opened = _opened(book, channel)
+    is_lts = book.base(channel) is not None or channel == "lts"
+    has_ended = channel in site.retired or site.has_ended(channel)
+    latest = next((offer for offer in reversed(book.offers[channel]) if not offer.published.withdrawn), None)
+    return {
+        "name": channel,
+        "codename": None,
+        "label": channel_title(channel),
+        "releaseDate": _day(opened),
+        "isLts": is_lts,
+        "ltsFrom": _day(opened) if is_lts else None,
+        "isEol": has_ended,
+        "eolFrom": None if support is None else _day(support.ends),
+        "isMaintained": not has_ended,
+        "latest": None if latest is None else _latest(book, latest, page),
+    }
+
+
+def _latest(book: Book, offer: Offer, page: str) -> Json:
+    return {
+        "name": str(offer.version),
+        "date": _day(offer.entry.since),
+        "link": _address(book, page, addresses.release_page(offer.version)),
+    }
+
+
+def _day(time: datetime | None) -> str | None:
+    return None if time is None else utc(time).date().isoformat()
+
+
+def _address(book: Book, page: str, target: str) -> str:
+    return addresses.absolute(book.site, target) or link(page, target)

@@ -1,0 +1,78 @@
+"""How documents for programs are written: JSON, links, stops. Pure."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from release.canonical import Json
+from release.notes.characters import FORBIDDEN
+from release.pages.records import Stop
+from release.pages.wording import rfc3339
+
+Object = dict[str, Json]
+
+SCHEMA_VERSION = 1
+"""Of every document that is ours. Names are only ever added, and their meaning never changes."""
+
+
+def dump(value: Mapping[str, Json], *, compact: bool = False, ascii_only: bool = False) -> bytes:
+    """The document: indented by two unless ``compact``, names in the order given, one line feed at the end.
+
+    Characters that act on the reader are replaced by U+FFFD, in names as well as in values.
+    """
+    text = json.dumps(
+        readable(dict(value)),
+        indent=None if compact else 2,
+        separators=(",", ":") if compact else None,
+        ensure_ascii=ascii_only,
+    )
+    return text.encode() + b"\n"
+
+
+def readable(value: Json) -> Json:
+    """The value without characters that act on the reader."""
+    if isinstance(value, str):
+        return FORBIDDEN.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [readable(item) for item in value]
+    if isinstance(value, dict):
+        return {FORBIDDEN.sub("\ufffd", name): readable(item) for name, item in value.items()}
+    return value
+
+
+def link(page: str, target: str) -> str:
+    """From the document ``page`` to ``target``, both relative to the root of the pages.
+
+    The shortest relative reference, so that it works on every mirror. Absolute addresses stay as they are.
+    """
+    if "://" in target:
+        return target
+    path, mark, anchor = target.partition("#")
+    tail = "/" if path.endswith("/") else ""
+    return posixpath.relpath(path, posixpath.dirname(page) or ".") + tail + mark + anchor
+
+
+def moment(time: datetime | None) -> str | None:
+    """RFC 3339, or null."""
+    return None if time is None else rfc3339(time)
+
+
+def words(texts: Sequence[object]) -> list[Json]:
+    """A list of texts."""
+    return [str(text) for text in texts]
+
+
+def first_stop(stops: Sequence[Stop]) -> Json:
+    """The first of the stops that stand, null where there is none; the pages tell the others, too."""
+    if not stops:
+        return None
+    first = stops[0]
+    return {
+        "since": rfc3339(first.since),
+        "reason": first.reason,
+        "advice": first.advice,
+        "automatic": first.automatic,
+    }
