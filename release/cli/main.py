@@ -27,6 +27,7 @@ from release.cli import (
     mirrors,
     mirrors_audit,
     nebraska,
+    notes,
     pages,
     payload,
     policy,
@@ -62,6 +63,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(promote.app, name="promote")
 app.add_typer(stop.app, name="stop")
 app.add_typer(rollout.app, name="rollout")
+app.add_typer(notes.app, name="notes")
 app.add_typer(issues.app, name="issues")
 app.add_typer(policy.app, name="policy")
 app.add_typer(pages.app, name="pages")
