@@ -35,6 +35,7 @@ from release.ledger.statements import (
     STOP,
     WAIVER,
     StopAction,
+    issue_subject,
     statement_digest,
     write_statement,
 )
@@ -58,6 +59,8 @@ from tests.unit.ledger.fakes import (
 from tests.unit.ledger.fakes import (
     given as given_,
 )
+from tests.unit.ledger.test_fold_corrections import issue_text, revised, revision_text
+from tests.unit.ledger.test_fold_corrections import told as told_of
 
 QUICK = settings(
     max_examples=150, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -119,7 +122,16 @@ def changing(names: tuple[str, ...]) -> PolicyChanged:
     )
 
 
+words = st.sampled_from(("a", "b", "c"))
+revisions = st.builds(revision_text, words, words, versions).map(revised)
+OPENED = issue_text()
+UPDATES = tuple(issue_text(statement_digest(OPENED), n=str(number)) for number in range(2))
+issues = st.sampled_from((OPENED, *UPDATES, issue_text(statement_digest(UPDATES[0])))).map(told_of)
+
+
 contents: st.SearchStrategy[Content] = st.one_of(
+    revisions,
+    issues,
     stops.map(stopping),
     stops.map(resuming).map(made),
     stops.map(lambda stop: lifting(stop, resuming(stop))),
@@ -156,6 +168,7 @@ LIKELY: tuple[Content, ...] = (
 CHANGED = (made(CHANGE), changing(("beta", "alpha")))
 stories: st.SearchStrategy[list[Content]] = st.one_of(
     st.lists(contents, max_size=30),
+    st.lists(st.one_of(revisions, issues), max_size=12).map(lambda story: [*PRELUDE, *story]),
     st.permutations(LIKELY).map(lambda story: [*PRELUDE, *story, *story]),
     st.permutations(LIKELY + CHANGED).map(lambda story: [*PRELUDE, *story]),
 )
@@ -238,6 +251,20 @@ def test_nothing_moves_into_what_is_stopped(story: list[Content]) -> None:
         if isinstance(content, PointerMoved):
             assert state.freeze(content.channel) is None
             assert state.withdrawal(content.version) is None
+
+
+@QUICK
+@given(stories)
+def test_whoever_corrects_or_tells_names_the_words_before_theirs(story: list[Content]) -> None:
+    _, states = told(story)
+    state = states[-1]
+    for version, corrected in state.revisions.items():
+        assert version in state.releases
+        assert all(one.notes == two.previous for one, two in pairwise(corrected))
+        assert len({one.digest for one in corrected}) == len(corrected)
+    for records in state.issues.values():
+        named = [issue_subject(one.statement, "test").previous for one in records]
+        assert named == [None, *(one.digest for one in records[:-1])]
 
 
 STORY, _ = told(
