@@ -15,6 +15,7 @@ from release.bundle.assemble import (
     measure,
     stage,
 )
+from release.bundle.change import Change
 from release.bundle.release import Measured, PayloadRecord, Release
 from release.catalog.artifact import Artifact
 from release.catalog.lineage import Lineage
@@ -54,6 +55,7 @@ class ReleaseFacts:
     created: datetime
     lineage: Lineage
     notes: str
+    changes: tuple[Change, ...] = ()
 
 
 def assemble(yard: Yard, space: Workspace, facts: ReleaseFacts, parts: Sequence[BoardPart]) -> Release:
@@ -75,6 +77,7 @@ def assemble(yard: Yard, space: Workspace, facts: ReleaseFacts, parts: Sequence[
         boards=tuple(boards),
         notes=facts.notes,
         software=_software(parts, yard),
+        changes=facts.changes,
     )
     stage(release, inputs, space.staging, yard.file_signer, yard.naming)
     return release

@@ -24,8 +24,9 @@ from release.line import sources
 from release.line.assembly import ReleaseFacts, assemble
 from release.line.board_steps import BoardSteps
 from release.line.ceremony import await_signatures
+from release.line.history import imported_history
 from release.line.inputs import BoardSources
-from release.line.notes import compose
+from release.line.notes import compose, read_changes, write_changes
 from release.line.signables import record_signables
 from release.line.steps import Job, Step
 from release.line.workspace import (
@@ -116,8 +117,9 @@ def _record_order(yard: Yard, order: CandidateOrder, tools: PayloadTools, space:
     begun = read_record(space.order)
     if begun is None:
         _check_order(yard, order)
-        notes = compose(yard, order.channel) if order.notes is None else order.notes
-        write_file(space.notes, notes.encode())
+        composed = compose(yard, order.channel, order.version, order.lineage, imported_history(yard.pages))
+        write_file(space.notes, (composed.notes if order.notes is None else order.notes).encode())
+        write_changes(space, composed.changes)
         now = yard.clock().replace(microsecond=0)
         write_record(space.order, {**wanted, "ordered": format_time(now)})
         return
@@ -168,6 +170,7 @@ def _assemble(yard: Yard, order: CandidateOrder, space: Workspace, boards: Itera
         created=parse_time(str(begun.get("ordered"))),
         lineage=order.lineage,
         notes=read_text(space.notes),
+        changes=read_changes(space),
     )
     release = assemble(yard, space, facts, [board.part() for board in boards])
     return f"release {release.version}, digest {document_digest(encode(release))}"

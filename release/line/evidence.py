@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from release import canonical
+from release.bundle.change import ChangeKind, change_id
 from release.bundle.layout import Shipped, shipped
 from release.bundle.release import Release
 from release.canonical import Json
@@ -38,7 +39,7 @@ from release.line.sources import registered_release
 from release.line.steps import Job, Report, Step
 from release.line.yard import Yard
 from release.notes.cves import cve_ids
-from release.notes.fragments import FragmentKind, read_fragments
+from release.notes.fragments import read_fragments
 from release.payload.profile import get_profile
 from release.promotion import evidence_names as names
 from release.promotion.baselines import baselines
@@ -219,11 +220,13 @@ def _missing_cves(yard: Yard, state: State, release: Release) -> frozenset[str]:
     if yard.changelog is None:
         return frozenset()
     fragments = read_fragments(yard.changelog)
+    before = {change.id for change in release.changes if not change.text}
     promised = {
         cve
         for one in fragments
-        if one.kind is FragmentKind.SECURITY
+        if one.kind is ChangeKind.SECURITY
         for item in one.items
+        if change_id(item) not in before  # told by what it was compared with, imported history included
         for cve in cve_ids(item)
     }
     missing = promised.difference(cve_ids(release.notes))

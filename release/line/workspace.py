@@ -87,6 +87,11 @@ class Workspace:
         return self.root / "notes.md"
 
     @property
+    def changes(self) -> Path:
+        """Record: what of the changelog the release has, as it was when the candidate was ordered."""
+        return self.root / "changes.json"
+
+    @property
     def staging(self) -> Path:
         """The release as it will be published."""
         return self.root / "staging"

@@ -1,7 +1,7 @@
-"""Changelog fragments: one small Markdown file per change, collected into the notes of a release.
+"""Changelog fragments: one small Markdown file per change. ``release.notes.compose`` makes notes of them.
 
-The layout is Flatcar's (flatcar/scripts ``changelog/``): a directory per kind of change, holding files
-called ``YYYY-MM-DD-some-words.md`` with list items in them. Files whose name begins with a dot are
+The layout is Flatcar's (flatcar/scripts ``changelog/``) and two kinds more: a directory per kind, holding
+files called ``YYYY-MM-DD-some-words.md`` with list items in them. Files whose name begins with a dot are
 not fragments (``.gitkeep``). Of Flatcar's 791 real ones, four have no exact date or no ``.md``, and one
 indents its items; all of them are read, since the date only orders what is told.
 """
@@ -9,11 +9,10 @@ indents its items; all of them are read, since the date only orders what is told
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
+from release.bundle.change import ChangeKind
 from release.errors import InputError, storage_errors
 from release.notes.characters import FORBIDDEN
 
@@ -24,24 +23,6 @@ _NAME = re.compile(r"([0-9]{4})-([0-9]{1,2})(?:-([0-9]{1,2}))?-\S+", re.ASCII)
 _ITEM = re.compile(r"[-*+][ \t]+\S")
 _INDENT = re.compile(r" {0,3}(?=[-*+][ \t])")
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
-_BASELINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .+-]{0,79}")
-
-
-class FragmentKind(StrEnum):
-    """Kinds of change, in the order in which notes tell them. The value is the directory's name."""
-
-    SECURITY = "security"
-    BUGFIXES = "bugfixes"
-    CHANGES = "changes"
-    UPDATES = "updates"
-
-
-_HEADINGS = {
-    FragmentKind.SECURITY: "#### Security fixes:",
-    FragmentKind.BUGFIXES: "#### Bug fixes:",
-    FragmentKind.CHANGES: "#### Changes:",
-    FragmentKind.UPDATES: "#### Updates:",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +34,14 @@ class Fragment:
     without a line end.
     """
 
-    kind: FragmentKind
+    kind: ChangeKind
     day: tuple[int, int, int]
     name: str
     items: tuple[str, ...]
 
 
 def read_fragments(directory: Path) -> tuple[Fragment, ...]:
-    """Read ``directory/{security,bugfixes,changes,updates}/*.md``, ordered by kind, day and name.
+    """Read ``directory/KIND/*.md`` for every ``ChangeKind``, ordered by kind, day and name.
 
     A kind without a directory has no fragments; a directory that is no kind is an error, because what
     lies in it would be told to nobody. What links point to and whether CVE ids exist is not checked.
@@ -77,12 +58,12 @@ def read_fragments(directory: Path) -> tuple[Fragment, ...]:
     return tuple(
         sorted(
             (_read(kind, path) for kind, path in paths if not path.name.startswith(".")),
-            key=lambda fragment: (list(FragmentKind).index(fragment.kind), fragment.day, fragment.name),
+            key=lambda fragment: (fragment.kind.rank, fragment.day, fragment.name),
         )
     )
 
 
-def parse_fragment(kind: FragmentKind, where: str, data: bytes) -> Fragment:
+def parse_fragment(kind: ChangeKind, where: str, data: bytes) -> Fragment:
     """Read one fragment from its bytes.
 
     Args:
@@ -107,49 +88,18 @@ def parse_fragment(kind: FragmentKind, where: str, data: bytes) -> Fragment:
     return Fragment(kind=kind, day=day, name=name, items=tuple("\n".join(x).rstrip() for x in items))
 
 
-def compose_notes(fragments: Iterable[Fragment], baseline: str | None) -> str:
-    """The notes as Markdown, in Flatcar's sections and order; the order of ``fragments`` does not matter.
-
-    Items that differ in white space only are told once, where they come first. Without any fragment the
-    notes say so.
-
-    Args:
-        fragments: all of them, of any kind.
-        baseline: what the changes are counted from, for example ``"Alpha 4757.0.0"``; None leaves the
-            first line out.
-
-    Raises:
-        InputError: ``baseline`` is not a few words in letters, digits and ``.+-``.
-    """
-    parts = []
-    if baseline is not None:
-        if not _BASELINE.fullmatch(baseline):
-            raise InputError(f"baseline {baseline!r}: expected words like 'Alpha 4757.0.0'")
-        parts.append(f"_Changes since **{baseline}**_")
-    ordered = sorted(fragments, key=lambda fragment: (fragment.day, fragment.name))
-    sections = []
-    for kind, heading in _HEADINGS.items():
-        items = [item for fragment in ordered if fragment.kind is kind for item in fragment.items]
-        once: dict[str, str] = {}
-        for item in items:
-            once.setdefault(" ".join(item.split()), item)
-        if once:
-            sections.append(f"{heading}\n\n" + "\n".join(once.values()))
-    return "\n\n".join(parts + (sections or ["No changes were recorded."])) + "\n"
-
-
-def _kind(folder: Path) -> FragmentKind:
+def _kind(folder: Path) -> ChangeKind:
     try:
-        return FragmentKind(folder.name)
+        return ChangeKind(folder.name)
     except ValueError:
-        known = ", ".join(FragmentKind)
+        known = ", ".join(ChangeKind)
         raise InputError(
             f"{folder}: not a kind of change; expected one of {known}",
             hint="move the fragments into one of these directories",
         ) from None
 
 
-def _read(kind: FragmentKind, path: Path) -> Fragment:
+def _read(kind: ChangeKind, path: Path) -> Fragment:
     with storage_errors(path), path.open("rb") as source:
         data = source.read(FRAGMENT_LIMIT + 1)
     return parse_fragment(kind, str(path), data)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from release.notes.fragments import compose_notes, read_fragments
+from release.notes.compose import Baseline, compose_notes
+from release.notes.fragments import read_fragments
 from release.pages.machine.flatcar_lists import release_list
 from release.pages.markdown import to_html
 from tests.unit.pages.samples import full_site
@@ -28,7 +29,7 @@ def read_list(path: Path) -> dict[str, Any]:
 
 def test_every_real_fragment_is_read_and_told(shared: Path) -> None:
     fragments = read_fragments(shared / "data" / "changelog")
-    notes = compose_notes(fragments, "Alpha 4757.0.0")
+    notes = compose_notes(fragments, [Baseline(name="Alpha 4757.0.0")])
     assert len(fragments) == 791
     told = set(re.findall(r"^- .*$", notes, re.MULTILINE))
     items = {" ".join(item.split()) for fragment in fragments for item in fragment.items}
