@@ -124,6 +124,7 @@ class KeepingYard:
             "signer": PIPELINE,
             "signing_key": lambda: PIPELINE.fingerprint,
             "certificates": tuple,
+            "public_key": lambda _fingerprint: b"",
             "payload_for": _no_change_of_key,
             "pages": PagesOptions(),
             "policy": lambda: policy_in_force(self.store, self.state),
