@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from release.pages import addresses
 from release.pages.channel_view import channel_view
+from release.pages.facts import fact_files
 from release.pages.home_view import home_view
 from release.pages.machine.files import machine_files
 from release.pages.packages import package_files
@@ -44,4 +45,5 @@ SOURCES: tuple[Source, ...] = (
     release_files,
     machine_files,
     package_files,
+    fact_files,
 )
