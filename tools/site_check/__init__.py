@@ -1,0 +1,1 @@
+"""`make site-check`: measures a whole site, as it lies on disk, against its budgets."""
