@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 
 from release.pages import addresses
 from release.pages.channel_view import channel_view
+from release.pages.cve_view import cve_files
 from release.pages.facts import fact_files
+from release.pages.from_view import from_files
 from release.pages.home_view import home_view
 from release.pages.machine.files import machine_files
 from release.pages.packages import package_files
@@ -46,4 +48,6 @@ SOURCES: tuple[Source, ...] = (
     machine_files,
     package_files,
     fact_files,
+    cve_files,
+    from_files,
 )
