@@ -1,0 +1,116 @@
+"""Corrected texts and who corrected: what the audit finds of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from release.audit.finding import Code, Severity
+from release.bundle.layout import notes_key
+from release.catalog.naming import ledger_key
+from release.catalog.version import Version
+from release.digests import Digest
+from release.ledger.kinds import IssueTold, NotesRevised
+from release.promotion.known_issue import IssueReport, Progress
+from release.promotion.revision import NotesRevision
+from tests.unit.audit.mirrors import Mirror
+from tests.unit.ledger.fakes import FakeKey
+from tests.unit.promotion.ruled_scene import RULES, SECURITY
+from tests.unit.promotion.scene import BOB, ERIN, MALLORY
+
+ONE = Version(1, 0, 0)
+PLACE = notes_key(ONE, Digest.sha256(b"new"))
+
+
+@pytest.fixture
+def mirror() -> Mirror:
+    return Mirror(RULES)
+
+
+def correct(mirror: Mirror, key: FakeKey = ERIN, **changes: object) -> str:
+    """Record a correction, its text beside the release; returns the entry's key."""
+    made = NotesRevision(
+        product="demo",
+        version=ONE,
+        release=mirror.digest("1.0.0"),
+        previous=Digest.sha256(b""),  # what the release was published with
+        notes=Digest.sha256(b"new"),
+        summary="it says what is so",
+        role=SECURITY,
+        by=ERIN.fingerprint,
+        at=mirror.tick(),
+    )
+    mirror.store.objects[PLACE] = b"new"
+    text = replace(made, **changes).statement()  # type: ignore[arg-type]  # single fields by name
+    mirror.write(NotesRevised(statement=text, statement_signature=key.sign(text.encode())))
+    mirror.publish()
+    return ledger_key(mirror.state.sequence)
+
+
+def tell(mirror: Mirror, key: FakeKey = ERIN, **changes: object) -> str:
+    made = IssueReport(
+        product="demo",
+        name="no-boot",
+        previous=None,
+        title="It does not boot",
+        text="With two disks.",
+        state=Progress.INVESTIGATING,
+        affected=(ONE,),
+        role=SECURITY,
+        by=ERIN.fingerprint,
+        at=mirror.tick(),
+    )
+    text = replace(made, **changes).statement()  # type: ignore[arg-type]  # single fields by name
+    mirror.write(IssueTold(statement=text, statement_signature=key.sign(text.encode())))
+    mirror.publish()
+    return ledger_key(mirror.state.sequence)
+
+
+def test_what_is_in_order_is_counted_and_no_finding(mirror: Mirror) -> None:
+    assert "corrected text" not in mirror.audit().summary
+    correct(mirror)
+    tell(mirror)
+    report = mirror.audit()
+    assert report.findings == ()
+    assert report.counts.corrections == 1
+    assert "1 corrected text" in report.summary
+
+
+def test_a_text_that_is_gone_or_another_is_a_break(mirror: Mirror) -> None:
+    entry = correct(mirror)
+    mirror.store.objects[PLACE] = b"old"
+    finding = mirror.only(Code.NOTES_ALTERED)
+    assert (finding.where, finding.severity) == (PLACE, Severity.BREAK)
+    assert finding.expected == f"the notes that {entry} names"
+    del mirror.store.objects[PLACE]
+    finding = mirror.only(Code.NOTES_MISSING)
+    assert (finding.where, finding.severity) == (PLACE, Severity.BREAK)
+
+
+@pytest.mark.parametrize(
+    ("key", "changes", "why"),
+    [
+        (MALLORY, {"by": MALLORY.fingerprint}, "who is nobody in the policy"),
+        (BOB, {}, f"says it is by {ERIN.fingerprint}, signed by {BOB.fingerprint}, who is Bob"),
+        (BOB, {"by": BOB.fingerprint, "role": "maintainer"}, "by Bob as maintainer; these may: security"),
+        (ERIN, {"product": "other"}, "for 'other'"),
+    ],
+)
+def test_why_something_counts_for_nothing_is_told(
+    mirror: Mirror, key: FakeKey, changes: dict[str, object], why: str
+) -> None:
+    where = correct(mirror, key, **changes)
+    finding = mirror.only(Code.REVISION_IGNORED)
+    assert (finding.where, finding.severity) == (where, Severity.WARNING)
+    assert why in finding.found
+    where = tell(mirror, key, **changes)
+    finding = mirror.one(Code.ISSUE_IGNORED)
+    assert (finding.where, finding.severity) == (where, Severity.WARNING)
+    assert why in finding.found
+
+
+def test_a_correction_of_other_notes_than_those_that_were_published_is_told(mirror: Mirror) -> None:
+    where = correct(mirror, previous=Digest.sha256(b"other"))
+    finding = mirror.only(Code.REVISION_UNFOUNDED)
+    assert (finding.where, finding.severity) == (where, Severity.WARNING)
