@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
 from release.bundle.change import Change, ChangeKind
-from release.bundle.release import Release
 from release.canonical import Json
 from release.catalog.lineage import Lineage
 from release.catalog.version import Version
 from release.errors import InputError
-from release.ledger.state import State
 from release.line.sources import registered_release
 from release.line.workspace import Workspace, read_record, write_record
 from release.line.yard import Yard
-from release.notes.changes import told_in
-from release.notes.compose import Baseline, compose_notes, record_changes
+from release.notes.compose import compose_notes, record_changes
 from release.notes.fragments import read_fragments
 from release.notes.imported import ImportedRelease
-
-_LONGEST_ACRONYM = 3
+from release.notes.past import Past
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +47,7 @@ def compose(
     if yard.changelog is None:
         return Composed()
     fragments = read_fragments(yard.changelog)
-    baselines = baselines_of(_Past(yard, yard.ledger.state(), history), channel, version, lineage)
+    baselines = past_of(yard, history).baselines(channel, version, lineage)
     return Composed(notes=compose_notes(fragments, baselines), changes=record_changes(fragments, baselines))
 
 
@@ -77,60 +72,15 @@ def read_changes(space: Workspace) -> tuple[Change, ...]:
         ) from error
 
 
-def baselines_of(past: _Past, channel: str, version: Version, lineage: Lineage) -> tuple[Baseline, ...]:
-    """What ``version`` is compared with, one or two; a nameless one that has nothing where there is none."""
-    found = [past.channel(channel, below=version)]
-    if lineage.derives_from is not None:
-        found.append(past.release(lineage.derives_from))
-    named = {one.name: one for one in found if one is not None}
-    return tuple(named.values()) or (Baseline(),)
-
-
-def _title(channel: str) -> str:
-    word, dash, rest = channel.partition("-")
-    return (word.upper() if len(word) <= _LONGEST_ACRONYM else word.capitalize()) + dash + rest
-
-
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """What was released before, here and by other means."""
-
-    yard: Yard
-    state: State
-    imported: tuple[ImportedRelease, ...]
-
-    def channel(self, channel: str, below: Version) -> Baseline | None:
-        """What the channel offered last, of versions below that one. None if it offered nothing."""
-        own = [head.version for head in self.state.history if head.channel == channel]
-        return self._baseline(channel, [one for one in own if one < below], below)
-
-    def release(self, version: Version) -> Baseline | None:
-        """One release, with what users of its channel knew before. None for one that nobody knows."""
-        before = next((one for one in self.imported if one.version == version), None)
-        if before is not None and version not in self.state.releases:
-            told = told_in([*self._imported(before.channel, version), before])
-            return Baseline(name=f"{_title(before.channel)} {version}", told=told)
-        if version not in self.state.releases:
-            return None
-        channel = self.state.releases[version].built_for
-        own = [head.version for head in self.state.history if head.channel == channel]
-        return self._baseline(channel, [*(one for one in own if one < version), version], version)
-
-    def _baseline(self, channel: str, own: list[Version], below: Version) -> Baseline | None:
-        documents = reversed(list(self._documents(own)))
-        offered: list[Release | ImportedRelease] = [*self._imported(channel, below), *documents]
-        if not offered:
-            return None
-        return Baseline(name=f"{_title(channel)} {offered[-1].version}", told=told_in(offered))
-
-    def _imported(self, channel: str, below: Version) -> list[ImportedRelease]:
-        found = [one for one in self.imported if one.channel == channel and one.version < below]
-        return sorted(found, key=lambda one: (one.created, one.version))
-
-    def _documents(self, versions: list[Version]) -> Iterator[Release]:
-        """From the last one back to the first that records all that it has."""
-        for version in reversed(versions):
-            release, _ = registered_release(self.yard.store, self.state, version)
-            yield release
-            if release.changes:
-                return
+def past_of(yard: Yard, history: tuple[ImportedRelease, ...]) -> Past:
+    """What the ledger knows of, with documents from the store, and the imported history."""
+    state = yard.ledger.state()
+    offered: dict[str, list[Version]] = {}
+    for head in state.history:
+        offered.setdefault(head.channel, []).append(head.version)
+    return Past(
+        offered=offered,
+        built_for={version: entry.built_for for version, entry in state.releases.items()},
+        read=lambda version: registered_release(yard.store, state, version)[0],
+        imported=history,
+    )
