@@ -29,7 +29,9 @@ _Dated = tuple[datetime, Event]
 def history(site: Site, published: PublishedRelease, page: str) -> tuple[Event, ...]:
     """Everything, the oldest first; what happened at the same time stays in the order of the channels."""
     release = published.release
-    found = [_event(release.created, f"Assembled, built for {channel_title(release.channel)}")]
+    found = []
+    if not published.is_imported:
+        found.append(_event(release.created, f"Assembled, built for {channel_title(release.channel)}"))
     for entry in sorted(published.channels, key=lambda entry: site.channels.rank(entry.name)):
         found += _in_channel(site, published, entry, page)
     for stop in published.withdrawals:

@@ -94,6 +94,8 @@ class HomeView:
     cards: tuple[ChannelCard, ...]
     retired: tuple[tuple[Link, str], ...]
     choices: tuple[Choice, ...]
+    example: str
+    """A version that somebody may run."""
     latest: ReleaseTable
     all_releases: Link
     compare: str
@@ -108,14 +110,14 @@ class HomeView:
 def home_view(site: Site) -> HomeView:
     """Everything on the home page.
 
-    The most settled channel comes first, channels without a release last; streams have a table of their
-    own, and what is retired one line.
+    The lead comes first, then the most settled channel, channels without a release last; streams have a
+    table of their own when there are several, and what is retired one line.
     """
     page = addresses.INDEX
-    cards = _cards(site)
-    lead, long_term = _leads(cards)
+    lead, long_term = _leads(_cards(site))
+    cards = tuple(sorted(_cards(site), key=lambda card: card != lead))
     current = [_headline(card.title, card.current) for card in cards if card.current]
-    count = len(site.releases)
+    count, streams = len(site.releases), stream_rows(site)
     return HomeView(
         frame=frame(
             site,
@@ -127,7 +129,7 @@ def home_view(site: Site) -> HomeView:
         notices=index_notices(site),
         lead=lead,
         long_term=long_term,
-        streams=stream_rows(site),
+        streams=streams if len(streams) > 1 else (),
         cards=cards,
         retired=_retired(site),
         choices=tuple(
@@ -135,6 +137,7 @@ def home_view(site: Site) -> HomeView:
             for card in cards
             if card.current and not card.current.withdrawn
         ),
+        example=_example(site, lead),
         latest=release_table(site, _latest(site), page),
         all_releases=Link(addresses.RELEASES, f"All {counted(count, 'release')}" if count > 1 else "All"),
         compare=addresses.COMPARE,
@@ -192,7 +195,7 @@ def _card(site: Site, channel: Channel) -> ChannelCard:
         href=addresses.channel_page(channel.name),
         current=None if published is None or entry is None else _current(site, published, entry),
         waiting=f"Releases come here from {sources}." if sources else "Releases come here from the build.",
-        stream=None if newest is None else Link(f"#channel-{newest}", channel_title(newest)),
+        stream=None if newest is None else Link(addresses.channel_page(newest), channel_title(newest)),
         support=None if support is None else time_of(support.ends),
         ended=site.has_ended(channel.name),
     )
@@ -215,6 +218,12 @@ def _current(site: Site, published: PublishedRelease, entry: ChannelEntry) -> Cu
         withdrawn=bool(published.withdrawn),
         takeable=not published.only_on_record,
     )
+
+
+def _example(site: Site, lead: ChannelCard | None) -> str:
+    """What the lead offered before what it is at, when there is such a release."""
+    offered = [one.release.version for one in site.newest_first() if lead and one.entry(lead.name)]
+    return str(offered[min(1, len(offered) - 1)]) if offered else ""
 
 
 def _retired(site: Site) -> tuple[tuple[Link, str], ...]:

@@ -2,75 +2,77 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from markupsafe import Markup
-
-from release.bundle.layout import document_key
-from release.bundle.release import BoardRelease, PayloadRecord
-from release.catalog.artifact import Artifact
-from release.catalog.naming import NamingScheme, image_prefix, update_prefix
-from release.catalog.version import Version
 from release.pages import addresses
+from release.pages.changes_view import ChangesView, changes_view
+from release.pages.downloads_view import DownloadsView, downloads_view
 from release.pages.history import Event, history
-from release.pages.lineage import LineageView, lineage_view, software_versions
-from release.pages.links import Link, known_link, release_link
-from release.pages.markdown import to_html
+from release.pages.links import Link, release_link
 from release.pages.notices import Notice, release_notices
-from release.pages.records import AnyRelease, PublishedRelease
+from release.pages.packages_view import PackagesView, packages_view
+from release.pages.provenance_view import ProvenanceView, provenance_view
+from release.pages.reading import Reading
+from release.pages.records import IssueState, KnownIssue, PublishedRelease, standing
+from release.pages.security_view import SecurityView, security_view
 from release.pages.site import Site
-from release.pages.standings import Mark, Standing, assurance, is_current, standings
-from release.pages.view import Frame, board_names, frame, full_payload, kernel_version, summary
-from release.pages.wording import Time, channel_title, share, size, time_of
+from release.pages.standings import (
+    Level,
+    Mark,
+    RolloutView,
+    Standing,
+    assurance,
+    is_current,
+    rollout_view,
+    standings,
+)
+from release.pages.upgrade_view import UpgradeView, upgrade_view
+from release.pages.view import Frame, board_names, frame, kernel_version, summary
+from release.pages.wording import Time, channel_title, time_of
 
-_SIGNATURE = NamingScheme().signature_suffix
-_OFFERED = frozenset({"current", "frozen"})
+_OFFERED = frozenset({"current", "frozen", "rolling out"})
 """Words of standings in which a channel offers the release, and that is all there is to say."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileRow:
-    """A file, with the signature beside it. Without ``href`` it is on record, but not to be taken."""
-
-    name: str
-    href: str | None
-    signature: str | None
-    size: str
-    bytes: int
-    sha256: str
+_STATES = {
+    IssueState.INVESTIGATING: Mark(Level.WARN, "Investigating"),
+    IssueState.MITIGATED: Mark(Level.INFO, "Mitigated"),
+    IssueState.FIXED: Mark(Level.GOOD, "Fixed"),
+    IssueState.CLOSED: Mark(Level.PLAIN, "Closed"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PayloadRow:
-    """An update payload. ``share`` and ``bar`` (0 to 100) compare a delta with the full payload."""
+class IssueRow:
+    """A known issue of the release. ``fixed_in`` leads to releases without it."""
 
-    file: FileRow
-    source: str | None
-    source_link: Link | None
-    share: str | None
-    bar: int | None
-    profile: str
-    proven: bool
+    title: str
+    href: str
+    state: Mark
+    text: str
+    workaround: str
+    fixed_in: tuple[Link, ...]
+    opened: Time
+    updated: Time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BoardSection:
-    """Everything for one board. ``verify`` is the text of the commands."""
+class Turn:
+    """The releases before and after it in ``channel``; among all, before the first promotion."""
 
-    name: str
-    image_size: str
-    image_sha256: str
-    payloads: tuple[PayloadRow, ...]
-    has_deltas: bool
-    files: tuple[FileRow, ...]
-    verify: str
+    channel: str
+    older: Link | None
+    newer: Link | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseView:
-    """The page of one release. ``support`` says of the streams that are at it when support ends or ended."""
+    """The page of one release. ``support`` says of the streams that are at it when support ends or ended.
+
+    ``replaces`` is what its main channel offered before. ``toc`` are the sections that there are.
+    """
 
     frame: Frame
+    crumbs: tuple[Link, ...]
     version: str
     withdrawn: bool
     only_on_record: bool
@@ -79,38 +81,42 @@ class ReleaseView:
     standings: tuple[Standing, ...]
     current: tuple[str, ...]
     superseded: tuple[Standing, ...]
+    rollouts: tuple[RolloutView, ...]
     support: tuple[tuple[str, Time], ...]
     assurance: Mark | None
     built_for: str
     created: Time
     boards_text: str
     kernel: str | None
-    lineage: LineageView
-    boards: tuple[BoardSection, ...]
-    notes: Markup | None
-    software: tuple[tuple[str, str], ...]
+    replaces: Link | None
+    changes: ChangesView
+    downloads: DownloadsView
+    packages: PackagesView
+    security: SecurityView
+    issues: tuple[IssueRow, ...]
+    upgrade: UpgradeView
+    provenance: ProvenanceView
     history: tuple[Event, ...]
-    digest: str
-    document: Link
-    document_signature: str
-    keys: tuple[str, ...]
-    newer: Link | None
-    older: Link | None
+    revisions: tuple[tuple[Time, str], ...]
+    turn: Turn
+    toc: tuple[Link, ...]
 
 
-def release_view(site: Site, published: PublishedRelease) -> ReleaseView:
+def release_view(reading: Reading, published: PublishedRelease) -> ReleaseView:
     """Everything on the page of ``published``.
 
     Raises:
         InputError: the notes cannot be rendered.
     """
-    release = published.release
+    site, release = reading.site, published.release
     page = addresses.release_page(release.version)
     states = standings(site, published, page)
-    newer, older = _neighbours(site, release.version, page)
-    document = addresses.from_page(page, site.artifact_base + document_key(release.version))
+    turn = _turn(reading, published, page)
+    downloads = downloads_view(reading, published, page)
+    changes, issues = changes_view(reading, published, page), _issues(site, published, page)
     return ReleaseView(
         frame=_frame(site, published, page),
+        crumbs=_crumbs(reading, published, page),
         version=str(release.version),
         withdrawn=bool(published.withdrawn),
         only_on_record=published.only_on_record,
@@ -118,23 +124,25 @@ def release_view(site: Site, published: PublishedRelease) -> ReleaseView:
         standings=states,
         current=tuple(state.title for state in states if state.word in _OFFERED),
         superseded=tuple(state for state in states if state.superseded_by is not None),
+        rollouts=_rollouts(site, published),
         support=_support(site, published),
         assurance=assurance(release),
         built_for=channel_title(release.channel),
         created=time_of(release.created),
         boards_text=board_names(release),
         kernel=kernel_version(release),
-        lineage=lineage_view(site, published, page),
-        boards=tuple(_board(site, published, board, page) for board in release.boards),
-        notes=to_html(published.notes) if published.notes.strip() else None,
-        software=tuple(software_versions(release).items()),
+        replaces=turn.older if turn.channel else None,
+        changes=changes,
+        downloads=downloads,
+        packages=packages_view(reading, published, page),
+        security=security_view(published, page),
+        issues=issues,
+        upgrade=upgrade_view(site, published, page),
+        provenance=provenance_view(site, published, downloads.boards, page),
         history=history(site, published, page),
-        digest=str(published.release_digest),
-        document=Link(document, "release.json"),
-        document_signature=document + _SIGNATURE,
-        keys=_keys(release),
-        newer=newer,
-        older=older,
+        revisions=tuple((time_of(one.recorded), one.summary) for one in published.revisions),
+        turn=turn,
+        toc=_toc(published, changes, issues),
     )
 
 
@@ -143,7 +151,37 @@ def _frame(site: Site, published: PublishedRelease, page: str) -> Frame:
     title, description = f"{site.product} {release.version}", summary(release, release.channel)
     if published.withdrawn:
         title, description = f"{title} (withdrawn)", f"Withdrawn: do not install it. {description}"
-    return frame(site, page, title=title, description=description)
+    offering = [entry for entry in published.channels if is_current(site, published, entry)]
+    return frame(
+        site,
+        page,
+        title=title,
+        description=description,
+        channels=tuple(entry.name for entry in offering),
+        published=min((entry.since for entry in published.channels), default=release.created),
+        noindex=bool(published.withdrawn),
+    )
+
+
+def _crumbs(reading: Reading, published: PublishedRelease, page: str) -> tuple[Link, ...]:
+    main = reading.main_channel(published)
+    above = Link(addresses.from_page(page, addresses.RELEASES), "Releases")
+    if main is None:
+        return (above,)
+    return (above, Link(addresses.from_page(page, addresses.channel_page(main)), channel_title(main)))
+
+
+def _rollouts(site: Site, published: PublishedRelease) -> tuple[RolloutView, ...]:
+    """Those that go on."""
+    if published.only_on_record:
+        return ()
+    return tuple(
+        view
+        for entry in sorted(published.channels, key=lambda entry: site.channels.rank(entry.name))
+        if is_current(site, published, entry)
+        and not standing(entry.pauses)
+        and (view := rollout_view(site, entry.name))
+    )
 
 
 def _support(site: Site, published: PublishedRelease) -> tuple[tuple[str, Time], ...]:
@@ -157,86 +195,53 @@ def _support(site: Site, published: PublishedRelease) -> tuple[tuple[str, Time],
     )
 
 
-def _board(site: Site, published: PublishedRelease, board: BoardRelease, page: str) -> BoardSection:
-    release = published.release
-    payload_base = site.artifact_base + update_prefix(board.board, release.version)
-    file_base = site.artifact_base + image_prefix(release.channel, board.board, release.version)
-    full = full_payload(board)
-    payloads = tuple(_payload(site, item, full, payload_base, page) for item in board.payloads)
-    files = tuple(_file(artifact, file_base, page) for artifact in board.files)
-    address = addresses.absolute(site, payload_base if payloads else file_base)
-    if published.only_on_record:
-        payloads = tuple(replace(payload, file=_kept(payload.file)) for payload in payloads)
-        files, address = tuple(_kept(file) for file in files), None
-    return BoardSection(
-        name=str(board.board),
-        image_size=size(board.image.size),
-        image_sha256=board.image.sha256.hex,
-        payloads=payloads,
-        has_deltas=any(payload.source for payload in payloads),
-        files=files,
-        verify=_commands(address, [*(payload.file for payload in payloads), *files]),
+def _issues(site: Site, published: PublishedRelease, page: str) -> tuple[IssueRow, ...]:
+    """What is known to be wrong with it, what is still open first, then the newest."""
+    version = published.release.version
+    found = [issue for issue in site.issues if version in issue.affected]
+    found.sort(key=lambda issue: issue.updated, reverse=True)
+    found.sort(key=lambda issue: not issue.state.is_open)
+    return tuple(_issue(site, issue, page) for issue in found)
+
+
+def _issue(site: Site, issue: KnownIssue, page: str) -> IssueRow:
+    return IssueRow(
+        title=issue.title,
+        href=addresses.from_page(page, addresses.issue(issue.name)),
+        state=_STATES[issue.state],
+        text=issue.text,
+        workaround=issue.workaround,
+        fixed_in=tuple(release_link(site, version, page) for version in issue.fixed_in),
+        opened=time_of(issue.opened),
+        updated=time_of(issue.updated),
     )
 
 
-def _kept(file: FileRow) -> FileRow:
-    """On record, so that what a machine has can be recognised, but nothing to take."""
-    return replace(file, href=None, signature=None)
+def _turn(reading: Reading, published: PublishedRelease, page: str) -> Turn:
+    version, main = published.release.version, reading.main_channel(published)
+    if main is None:
+        versions = [one.release.version for one in reading.site.newest_first()]
+        place = versions.index(version)
+        older = versions[place + 1] if place + 1 < len(versions) else None
+        newer = versions[place - 1] if place else None
+    else:
+        before, after = reading.beside(main, version)
+        older, newer = (None if one is None else one.release.version for one in (before, after))
+    links = (None if one is None else release_link(reading.site, one, page) for one in (older, newer))
+    return Turn(channel="" if main is None else channel_title(main), older=next(links), newer=next(links))
 
 
-def _payload(
-    site: Site, payload: PayloadRecord, full: PayloadRecord | None, base: str, page: str
-) -> PayloadRow:
-    count = payload.artifact.size
-    compared = payload.source is not None and full is not None
-    return PayloadRow(
-        file=_file(payload.artifact, base, page),
-        source=None if payload.source is None else str(payload.source),
-        source_link=known_link(site, payload.source, page),
-        share=share(count, full.artifact.size) if compared and full else None,
-        bar=min(100, max(1, round(100 * count / full.artifact.size))) if compared and full else None,
-        profile=payload.profile,
-        proven=payload.proven,
-    )
-
-
-def _file(artifact: Artifact, base: str, page: str) -> FileRow:
-    href = addresses.from_page(page, base + artifact.name)
-    return FileRow(
-        name=artifact.name,
-        href=href,
-        signature=href + _SIGNATURE,
-        size=size(artifact.size),
-        bytes=artifact.size,
-        sha256=artifact.sha256.hex,
-    )
-
-
-def _commands(base: str | None, rows: list[FileRow]) -> str:
-    """Shell commands that end in ``OK`` and ``Good signature``. Nothing is fetched without a ``base``.
-
-    Names and digests are safe in a shell by their own types, the address by ``Site``.
-    """
-    if not rows:
-        return ""
-    name = rows[0].name
-    lines = [] if base is None else [f"curl -fLO {base}{name}", f"curl -fLO {base}{name}{_SIGNATURE}"]
-    lines += ["sha256sum --check --ignore-missing <<'END'", *(f"{row.sha256}  {row.name}" for row in rows)]
-    return "\n".join([*lines, "END", f"gpgv --keyring ./release-keys.gpg {name}{_SIGNATURE} {name}"])
-
-
-def _keys(release: AnyRelease) -> tuple[str, ...]:
-    keys = (key for board in release.boards for payload in board.payloads for key in payload.signatures)
-    return tuple(dict.fromkeys(keys))
-
-
-def _neighbours(site: Site, version: Version, page: str) -> tuple[Link | None, Link | None]:
-    versions = [published.release.version for published in site.newest_first()]
-    place = versions.index(version)
-
-    def link(index: int) -> Link | None:
-        if not 0 <= index < len(versions):
-            return None
-        return release_link(site, versions[index], page)
-
-    return link(place - 1), link(place + 1)
+def _toc(published: PublishedRelease, changes: ChangesView, issues: tuple[IssueRow, ...]) -> tuple[Link, ...]:
+    given = [
+        ("downloads", "Files" if published.only_on_record else "Downloads", True),
+        ("required", "Action required", bool(changes.required)),
+        ("notes", "What changed", True),
+        ("packages", "Packages", True),
+        ("security", "Security", True),
+        ("known-issues", f"Known issues ({len(issues)})" if issues else "Known issues", bool(issues)),
+        ("upgrade", "Upgrade path", True),
+        ("provenance", "Provenance", True),
+        ("revisions", "Corrections", bool(published.revisions)),
+        ("history", "History", True),
+    ]
+    return tuple(Link(f"#{name}", text) for name, text, is_there in given if is_there)

@@ -13,6 +13,7 @@ from release.pages.home_view import home_view
 from release.pages.machine.files import machine_files
 from release.pages.packages import package_files
 from release.pages.press import Press
+from release.pages.reading import Reading
 from release.pages.release_view import release_view
 from release.pages.releases_view import releases_view
 from release.pages.site import Site
@@ -36,9 +37,10 @@ def list_files(site: Site, press: Press) -> Files:
 
 def release_files(site: Site, press: Press) -> Files:
     """A page for each release, for ever."""
+    reading = Reading.of(site)
     for published in site.releases:
         path = addresses.release_page(published.release.version)
-        yield path, press.page("release.html", view=release_view(site, published))
+        yield path, press.page("release.html", view=release_view(reading, published))
 
 
 SOURCES: tuple[Source, ...] = (

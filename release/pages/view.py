@@ -32,6 +32,7 @@ _MORE = (
     (addresses.MACHINE_INDEX, "index.json"),
 )
 
+
 @dataclass(frozen=True, slots=True)
 class NavItem:
     """A link of the frame. ``here`` is ``page`` on that page, ``true`` below it, else empty (ARIA)."""

@@ -1,0 +1,86 @@
+"""The notes of a release as its page shows them: walls of CVE links become their number. Pure.
+
+A kernel update names hundreds of CVEs. The page lists them once, by package, with links to where they are
+told; in the notes their number stands. Every identifier that is taken out here is in that list.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from release.notes.cves import cve_ids
+from release.pages.markdown import to_html
+from release.pages.records import PublishedRelease
+
+WALL = 4
+"""So many links to CVEs in a row are a wall. Fewer stay as they were written."""
+
+_LINK = r"\[CVE-[0-9]{4}-[0-9]{4,19}\]\(https?://[^()\s]{1,500}\)"
+_WALL = re.compile(rf"{_LINK}(?:[ \t]*[,;]?[ \t]*{_LINK}){{{WALL - 1},}}", re.IGNORECASE | re.ASCII)
+_SINCE = re.compile(r"<p><em>(Changes since <strong>[^<>]{1,100}</strong>):?</em>:?</p>\n?")
+_EMPTY = re.compile(r"<h([3-6])(?: id=\"[^\"]*\")?>[^<]*</h\1>\s*(?=<h([3-6])|\Z)")
+_NESTS = re.compile(r"<(/?)(?:ul|ol|li|blockquote|table|pre)\b")
+_TAG = re.compile(r"<[^>]*>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotesPart:
+    """What the notes tell of one baseline. ``title`` is ``Changes since Stable 4593.2.4``, or empty."""
+
+    title: str
+    html: Markup
+
+
+def notes_text(published: PublishedRelease) -> str:
+    """The Markdown that the page of a release is made from: its notes with numbers instead of walls."""
+    return _WALL.sub(_number, published.notes)
+
+
+def has_walls(published: PublishedRelease) -> bool:
+    """Whether CVEs were taken out of the notes."""
+    return _WALL.search(published.notes) is not None
+
+
+def notes_parts(published: PublishedRelease) -> tuple[NotesPart, ...]:
+    """The notes, one part for each baseline. Headings with nothing below them are left out.
+
+    Raises:
+        InputError: the notes cannot be rendered.
+    """
+    if not published.notes.strip():
+        return ()
+    html = str(to_html(notes_text(published)))
+    parts, title, place = [], "", 0
+    for match in _SINCE.finditer(html):
+        if _is_inside(html[place : match.start()]):
+            continue
+        parts.append((title, html[place : match.start()]))
+        title, place = _TAG.sub("", match[1]), match.end()
+    parts.append((title, html[place:]))
+    return tuple(
+        NotesPart(title=str(Markup(title).unescape()), html=Markup(full))  # noqa: S704  # cut from to_html's
+        for title, text in parts
+        if (full := _without_empty(text)) or title
+    )
+
+
+def _number(match: re.Match[str]) -> str:
+    return f"{len(cve_ids(match[0]))} CVEs"
+
+
+def _is_inside(html: str) -> bool:
+    """Whether the text ends inside of a list, a quotation, a table or code."""
+    return sum(-1 if close else 1 for close in _NESTS.findall(html)) != 0
+
+
+def _without_empty(html: str) -> str:
+    """Without headings that are followed by one that is not below them, or by nothing."""
+    text = html.strip()
+    while True:
+        shorter = _EMPTY.sub(lambda match: match[0] if (match[2] or "0") > match[1] else "", text).strip()
+        if shorter == text:
+            return text
+        text = shorter
