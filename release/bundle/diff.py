@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -81,6 +81,16 @@ def diff_packages(old: Iterable[Package], new: Iterable[Package]) -> PackageDiff
         removed += [Package(name=name, version=version) for version in before]
         added += [Package(name=name, version=version) for version in after]
     return PackageDiff(added=tuple(added), removed=tuple(removed), changed=tuple(changed))
+
+
+def change_rows(found: PackageDiff) -> Iterator[tuple[str, str | None, str | None, str]]:
+    """Name, version before, version after and what happened, for every package that differs."""
+    for package in found.added:
+        yield package.name, None, package.version, "added"
+    for package in found.removed:
+        yield package.name, package.version, None, "removed"
+    for change in found.changed:
+        yield change.name, change.before, change.after, change.direction.value
 
 
 def diff_files(old: BoardRelease, new: BoardRelease) -> tuple[FileChange, ...]:

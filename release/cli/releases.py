@@ -9,16 +9,16 @@ from typing import Annotated
 import typer
 
 from release.canonical import Json
+from release.cli.difference import diff
 from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, primary_of, version_of
 from release.cli.output import emit, say, table, work
 from release.ledger.fields import format_time
-from release.line.comparison import compare
-from release.line.findings import board_json, package_rows
 from release.line.publication import PublicationOrder, publication_job
 from release.line.release_status import ReleaseStatus, release_statuses
 from release.wiring import open_yard
 
-app = typer.Typer(help="Publish candidates and list releases.", no_args_is_help=True)
+app = typer.Typer(help="Publish candidates, list releases, compare them.", no_args_is_help=True)
+app.command()(diff)
 
 
 @app.command()
@@ -107,32 +107,3 @@ def _listed(one: ReleaseStatus) -> Json:
         "derives_from": None if origin is None else str(origin),
         "support": {support.stream: format_time(support.ends) for support in one.support},
     }
-
-
-@app.command()
-def diff(
-    old: Annotated[str, typer.Argument(metavar="OLD", help="A published release.")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="A published release, usually the newer one.")],
-    settings: SettingsFile = DEFAULT_SETTINGS,
-    as_json: AsJson = False,
-) -> None:
-    """Show what changed between two releases: packages, files, the size of the image.
-
-    Everything comes from the releases' own lists, which are checked against what was registered.
-    Which way a package's version went is judged by its text.
-    """
-    with open_yard(settings) as yard:
-        boards = compare(yard, version_of(old), version_of(new))
-    if as_json:
-        emit([board_json(one) for one in boards])
-        return
-    for one in boards:
-        say(f"{one.board}: {old} to {new}, image {one.growth:+,} bytes")
-        rows = [(name, old or "-", new or "-", change) for name, old, new, change in package_rows(one)]
-        table(("package", "before", "after", ""), rows)
-        sizes = [(file.name, *map(_bytes, (file.before, file.after))) for file in one.files]
-        table(("file", "before", "after"), sizes)
-
-
-def _bytes(size: int | None) -> str:
-    return "-" if size is None else f"{size:,}"

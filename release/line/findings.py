@@ -9,20 +9,19 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from release.bundle.diff import Direction, PackageChange
+from release.bundle.diff import Direction, PackageChange, change_rows
 from release.bundle.release import BoardRelease, PayloadRecord, Release
 from release.canonical import Json
 from release.catalog.naming import NamingScheme
 from release.catalog.version import Version
 from release.line.comparison import BoardComparison
+from release.notes.compose import NOTHING
 from release.notes.cves import cve_ids, malformed_cve_ids
+from release.notes.markers import PLACEHOLDER
 from release.promotion import evidence_names as names
 from release.reports.report import TestReport, shown_name
 from release.signing.key_health import KeyHealth
 
-PLACEHOLDER = re.compile(r"\b(?:TODO|FIXME|TBD|TBA|XXX+|PLACEHOLDER)\b|(?i:lorem ipsum)")
-"""Words that people leave where they meant to write something. Some of Flatcar's published notes have one."""
-_NOTHING = "No changes were recorded."
 _SIGNATURES = "humpyard-payload-signatures-1"
 _NAMED = 500
 """Lines in ``failed``: of the longest names that many, escaped, still fit into an entry of the ledger."""
@@ -49,7 +48,7 @@ def notes_finding(release: Release, missing: Collection[str]) -> Finding:
     failed += [f"{one} is no CVE identifier" for one in malformed_cve_ids(text)]
     failed += [f"a placeholder is left: {one}" for one in dict.fromkeys(PLACEHOLDER.findall(text))]
     said = re.sub(r"^_Changes since .*_$", "", text, flags=re.MULTILINE).strip()
-    if not said or said == _NOTHING:
+    if not said or all(line in ("", NOTHING) for line in said.splitlines()):
         failed.append("the notes say nothing")
     return Finding(
         name=names.NOTES_COMPLETE,
@@ -285,9 +284,4 @@ def board_json(one: BoardComparison) -> dict[str, Json]:
 
 def package_rows(one: BoardComparison) -> Iterator[tuple[str, str | None, str | None, str]]:
     """Name, version before, version after and what happened, for every package that differs."""
-    for package in one.packages.added:
-        yield package.name, None, package.version, "added"
-    for package in one.packages.removed:
-        yield package.name, package.version, None, "removed"
-    for change in one.packages.changed:
-        yield change.name, change.before, change.after, change.direction.value
+    return change_rows(one.packages)
