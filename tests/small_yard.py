@@ -50,7 +50,7 @@ def write_image_set(directory: Path, version: Version, sign: object = None) -> P
             f"FLATCAR_VERSION={version}\nFLATCAR_VERSION_ID={version}\nFLATCAR_BUILD_ID=\n"
         ).encode(),
         naming.packages: f"sys-kernel/coreos-kernel-6.12.{version.major % 100}::demo\n".encode(),
-        naming.contents: b"./usr/bin/true\n",
+        naming.contents: b"-rwxr-xr-x  1 root    root      26936 2026-07-01 10:11 ./usr/bin/true\n",
     }
     for name, data in files.items():
         (directory / name).write_bytes(data)

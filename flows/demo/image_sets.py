@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from flows.demo.bill import bill_of_materials
 from release.catalog.naming import NamingScheme
 from release.catalog.version import Version
 from release.digests import chunks
@@ -211,7 +212,10 @@ def _write_reports(target: Path, order: ImageSetOrder, contents: Iterable[str], 
         f"FLATCAR_VERSION={version}\nFLATCAR_VERSION_ID={version}\nFLATCAR_BUILD_ID=\n"
         f"FLATCAR_SDK_VERSION={version.major}.0.0\n"
     )
-    (target / naming.packages).write_text("".join(f"{line}\n" for line in order.packages or _packages(order)))
+    packages = "".join(f"{line}\n" for line in order.packages or _packages(order)).encode()
+    (target / naming.packages).write_bytes(packages)
+    created = datetime.fromtimestamp(EPOCH, UTC)
+    (target / naming.sbom).write_bytes(bill_of_materials(version, packages, created=created))
     (target / naming.contents).write_text("".join(f"{line}\n" for line in contents))
 
 

@@ -24,7 +24,7 @@ def write_image_set(directory: Path, version: Version, sign: Callable[[Path, Pat
         naming.kernel: _random(version.major + 7, 9_001),
         naming.version_file: _version_file(version).encode(),
         naming.packages: f"sys-kernel/coreos-kernel-6.12.{version.major - 4500}::rehearsal\n".encode(),
-        naming.contents: b"./usr/bin/true\n",
+        naming.contents: b"-rwxr-xr-x  1 root    root      26936 2026-07-01 10:11 ./usr/bin/true\n",
     }
     for name, data in files.items():
         path = directory / name
