@@ -12,6 +12,7 @@ DEFAULT_TYPE = "application/octet-stream"
 
 _TYPES = {
     ".asc": "application/pgp-signature",
+    ".atom": "application/atom+xml",
     ".bz2": "application/x-bzip2",
     ".css": "text/css; charset=utf-8",
     ".digests": "text/plain; charset=utf-8",
@@ -24,12 +25,16 @@ _TYPES = {
     ".sha256": "text/plain; charset=utf-8",
     ".sig": "application/pgp-signature",
     ".svg": "image/svg+xml",
+    ".tab": "text/tab-separated-values; charset=utf-8",
     ".txt": "text/plain; charset=utf-8",
     ".xml": "application/xml",
     ".zip": "application/zip",
 }
 """By last suffix, lower case. ``.gz`` is missing on purpose: Flatcar's payloads end so and are CrAU,
 and a server that called them gzip would have clients unpack them."""
+
+_FEEDS = f"{PAGES_PREFIX}releases-feed/"
+_FEED_TYPES = {".json": "application/feed+json", ".xml": "application/atom+xml"}
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 """For what is written once: a year, never ask again."""
@@ -39,7 +44,10 @@ MUTABLE = "public, max-age=60, must-revalidate"
 
 def content_type(key: str) -> str:
     """The media type of the object ``key``."""
-    return _TYPES.get(PurePosixPath(key).suffix.lower(), DEFAULT_TYPE)
+    suffix = PurePosixPath(key).suffix.lower()
+    if key.startswith(_FEEDS) and suffix in _FEED_TYPES:
+        return _FEED_TYPES[suffix]
+    return _TYPES.get(suffix, DEFAULT_TYPE)
 
 
 def cache_control(key: str) -> str:

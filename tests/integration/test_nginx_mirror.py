@@ -29,6 +29,11 @@ KEYS = (
     "head.json",
     "ledger/00000001.json",
     "pages/index.html",
+    "pages/404.html",
+    "pages/eol/support.ics",
+    "pages/index.json",
+    "pages/index.tab",
+    "pages/releases-feed/releases.json",
     "pages/releases-feed/releases.xml",
     "pages/releases/4593.0.1/index.html",
     "releases/4593.0.1/release.json",
@@ -69,6 +74,21 @@ def test_a_listing_is_short_lived_although_below_a_version(url: str) -> None:
         answer = requests.get(f"{url}/{path}", timeout=10)
         assert answer.text == "<p>listing</p>"
         assert answer.headers["Cache-Control"] == MUTABLE
+
+
+def test_scripts_of_other_sites_may_read_pages_and_none_may_frame_them(url: str) -> None:
+    for key in ("pages/index.json", "pages/releases-feed/releases.xml", "pages/index.html"):
+        answer = requests.get(f"{url}/{key}", timeout=10)
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        framed = answer.headers.get("Content-Security-Policy")
+        assert framed == (None if "releases-feed" in key else "frame-ancestors 'none'")
+
+
+def test_nobody_remembers_that_something_was_not_there(url: str, root: Path) -> None:
+    for path in ("pages/nothing.html", f"{VERSION}/nothing", "nothing", "pages/nothing/"):
+        answer = requests.get(f"{url}/{path}", timeout=10)
+        assert (answer.status_code, answer.headers["Cache-Control"]) == (404, "no-store")
+        assert answer.content == (root / "pages/404.html").read_bytes()
 
 
 def test_a_payload_is_fetched_in_two_pieces(url: str, root: Path) -> None:

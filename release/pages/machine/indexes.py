@@ -127,7 +127,7 @@ def _indexed(book: Book, published: PublishedRelease) -> Json:
         "collected": moment(published.collected),
         "revisions": [rfc3339(revision.recorded) for revision in published.revisions],
         "known_issues": words([issue.name for issue in book.issues.get(release.version, ())]),
-        "from": addresses.from_version_page(release.version) if entries else None,
+        "from": addresses.from_version_page(release.version),
         "api": addresses.api_release(release.version),
     }
 

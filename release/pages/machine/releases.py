@@ -75,7 +75,7 @@ def release_document(book: Book, published: PublishedRelease) -> bytes:
             "digest": None if published.release_digest is None else str(published.release_digest),
             "document": None if document is None else link(page, document),
             "page": link(page, addresses.release_page(release.version)),
-            "from": link(page, addresses.from_version_page(release.version)) if published.channels else None,
+            "from": link(page, addresses.from_version_page(release.version)),
         }
     )
 

@@ -86,7 +86,7 @@ def index_schema() -> Schema:
             "collected": maybe(TIME),
             "revisions": every(TIME),
             "known_issues": every(TEXT),
-            "from": maybe(PATH),
+            "from": PATH,
             "api": PATH,
         }
     )
@@ -257,7 +257,7 @@ def release_schema() -> Schema:
             "digest": maybe(DIGEST),
             "document": maybe(PATH),
             "page": PATH,
-            "from": maybe(PATH),
+            "from": PATH,
         }
     )
 
