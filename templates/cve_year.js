@@ -1,8 +1,12 @@
 {
   const form = document.getElementById("find"), answer = document.querySelector(".answer");
-  const table = document.getElementById("cves"), rows = [...table.tBodies[0].rows];
+  const table = document.getElementById("cves"), rows = [...table.querySelectorAll("tbody tr[id]")];
   const heads = [...table.tHead.rows[0].cells];
   const title = document.getElementById("list-title"), all = title.textContent;
+  const again = [...table.querySelectorAll(".again")];
+  const line = document.createElement("td"), below = document.createElement("tr");
+  line.colSpan = heads.length;
+  below.append(line);
   const {q, channel, from} = form.elements;
   const parse = text => /^\d{1,9}\.\d{1,9}\.\d{1,9}$/.test(text.trim()) ? text.trim().split(".").map(Number) : null;
   const isBefore = (a, b) => {
@@ -19,12 +23,14 @@
       : `${name}: fixed since ${fix}${note}. ${from.value.trim()} has it.`;
   };
   const tell = () => {
-    const id = decodeURIComponent(location.hash.slice(1));
-    if (!/^CVE-\d{4}-\d{4,19}$/.test(id)) return answer.textContent = "";
-    const row = document.getElementById(id);
-    if (!row) return answer.textContent = `No notes name ${id}. That does not mean unaffected.`;
+    const id = decodeURIComponent(location.hash.slice(1)), row = /^CVE-\d{4}-\d{4,19}$/.test(id) && document.getElementById(id);
+    below.remove();
+    answer.textContent = /^CVE-/.test(id) && !row ? `No notes name ${id}. That does not mean unaffected.` : "";
+    if (!row) return;
     const told = heads.map((head, i) => head.dataset.channel && !head.hidden && verdict(row.cells[i], head.textContent.trim()));
-    return answer.textContent = `${id}. ${told.filter(Boolean).join(" ")}`;
+    answer.textContent = `${id}. ${told.filter(Boolean).join(" ")}`;
+    line.textContent = told.filter(Boolean).join(" ");
+    row.after(below);
   };
   const filter = () => {
     const words = q.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -34,13 +40,14 @@
       row.hidden = !words.every(word => text.includes(word));
       shown += !row.hidden;
     }
+    for (const row of again) row.hidden = words.length > 0;
     title.textContent = words.length ? `${shown} of ${all}` : all;
   };
   const columns = () => heads.forEach((head, i) => {
     const hide = Boolean(head.dataset.channel && channel.value && head.dataset.channel !== channel.value);
     if (head.hidden === hide) return;
     head.hidden = hide;
-    for (const row of rows) row.cells[i].hidden = hide;
+    for (const row of [...rows, ...again]) row.cells[i].hidden = hide;
   });
   for (const {id, cells: [cell]} of rows) {
     if (cell.firstElementChild) break;

@@ -109,6 +109,7 @@ class CveIndex:
     _known: Mapping[Version, int] = field(repr=False, hash=False)
     _told: Mapping[Version, int] = field(repr=False, hash=False)
     _first: Mapping[tuple[str, Version], int] = field(repr=False, hash=False)
+    _parents: Mapping[Version, tuple[Version, ...]] = field(repr=False, hash=False)
     _none: CveSet = field(repr=False)
 
     def get(self, identifier: str) -> Cve | None:
@@ -123,6 +124,17 @@ class CveIndex:
     def told(self, version: Version) -> tuple[Cve, ...]:
         """What its own notes name."""
         return self._of(self._told.get(version, 0))
+
+    def parents(self, version: Version) -> tuple[Version, ...]:
+        """The releases that it continues: it has what they have. Ascending; no more than are needed for that."""
+        return self._parents.get(version, ())
+
+    def own(self, version: Version) -> tuple[Cve, ...]:
+        """What it is known to have and none of its ``parents`` is."""
+        mask = self._known.get(version, 0)
+        for parent in self.parents(version):
+            mask &= ~self._known[parent]
+        return self._of(mask)
 
     def gained(self, before: Version, after: Version) -> tuple[Cve, ...]:
         """What ``after`` is known to have and ``before`` is not. Turned round: what is not told any more."""
@@ -175,7 +187,9 @@ class _Count:
     places: Mapping[str, int]
     told: dict[Version, int] = field(default_factory=dict)
     known: dict[Version, int] = field(default_factory=dict)
-    channels: dict[str, int] = field(default_factory=dict)
+    parents: dict[Version, tuple[Version, ...]] = field(default_factory=dict)
+    last: dict[str, Version] = field(default_factory=dict)
+    """Of each channel, the release before."""
     standing: dict[str, int] = field(default_factory=dict)
     """Of each channel what a release has brought that is not withdrawn."""
     first: dict[tuple[str, Version], int] = field(default_factory=dict)
@@ -187,22 +201,34 @@ class _Count:
         told = 0
         for fix in fixes_in(notes):
             told |= 1 << self.places[fix.cve]
-        before = [*baselines(notes)]
+        before = {*baselines(notes), *(self.last[name] for name in names if name in self.last)}
         if published.release.lineage.derives_from is not None:
-            before.append(published.release.lineage.derives_from)
+            before.add(published.release.lineage.derives_from)
         known = told
         for one in before:
             known |= self.known.get(one, 0)
-        for name in names:
-            known |= self.channels.get(name, 0)
+        self.parents[version] = self._needed(before)
         self.told[version], self.known[version] = told, known
         for name in names:
             self._enter(name, version, withdrawn=bool(published.withdrawn))
 
+    def _needed(self, before: set[Version]) -> tuple[Version, ...]:
+        """Those that have something which no other of them has; of equal ones the lowest."""
+        known = {one: self.known[one] for one in sorted(before) if one in self.known}
+        needed = dict(known)
+        for one in reversed(known):
+            rest = 0
+            for other, mask in needed.items():
+                rest |= mask if other != one else 0
+            if not known[one] & ~rest:
+                del needed[one]
+        return tuple(needed)
+
     def _enter(self, name: str, version: Version, *, withdrawn: bool) -> None:
         known, told = self.known[version], self.told[version]
-        self.first[name, version] = known & ~self.channels.get(name, 0)
-        self.channels[name] = known
+        previous = self.known[self.last[name]] if name in self.last else 0
+        self.first[name, version] = known & ~previous
+        self.last[name] = version
         fixed = self.fixed.setdefault(name, {})
         if withdrawn:
             for place in _bits(self.first[name, version]):
@@ -252,6 +278,7 @@ def _index(site: Site) -> CveIndex:
         _known=count.known,
         _told=count.told,
         _first=count.first,
+        _parents=count.parents,
         _none=CveSet(
             _mask=0,
             _all=cves,

@@ -66,6 +66,8 @@ class Path:
 
     name: str
     titles: str
+    verb: str
+    """``is``, or ``are`` for several."""
     head: Link
     since: Time
     marks: tuple[Mark, ...]
@@ -243,6 +245,7 @@ def _path(site: Site, published: PublishedRelease, way: _Way, names: list[str], 
     return Path(
         name=name,
         titles=listing([channel_title(one) for one in names]),
+        verb="is" if len(names) == 1 else "are",
         head=release_link(site, target, page),
         since=time_of(head.release.created if entry is None else entry.since),
         marks=() if entry is None else marks(site, head, entry),
@@ -338,6 +341,6 @@ def _summary(path: Path) -> str:
     if path.newest:
         return f"{path.titles}: it is the newest."
     if path.down:
-        return f"{path.titles} is at {path.head.text}, which is older."
+        return f"{path.titles} {path.verb} at {path.head.text}, which is older."
     releases, cves = counted(len(path.rows), "release"), counted(path.security.count, "CVE")
-    return f"{path.titles} is at {path.head.text}: {releases} on, with fixes of {cves}."
+    return f"{path.titles} {path.verb} at {path.head.text}: {releases} on, with fixes of {cves}."

@@ -50,8 +50,12 @@ class Press:
         self._style_hash = _hash(text)
         self._script = cache(self._read)
 
-    def page(self, template: str, *, script: str | None = None, **context: object) -> bytes:
+    def page(
+        self, template: str, *, script: str | None = None, connect: bool = False, **context: object
+    ) -> bytes:
         """One page, with the script of that file name in it, if one is given.
+
+        With ``connect`` the script may fetch files of the same site.
 
         Templates see ``policy`` (the Content-Security-Policy), ``style``, ``script`` (Markup or None) and
         the context.
@@ -60,7 +64,7 @@ class Press:
             InputError: a template is wrong, or asks for what it was not given.
         """
         code = None if script is None else self._script(script)
-        policy = _policy(self._style_hash, code)
+        policy = _policy(self._style_hash, code, connect=connect)
         source = None if code is None else Markup(code)  # noqa: S704  # our own file, checked by _read
         try:
             text = self.environment.get_template(template).render(policy=policy, script=source, **context)
@@ -79,8 +83,10 @@ class Press:
         return text
 
 
-def _policy(style_hash: str, code: str | None) -> str:
+def _policy(style_hash: str, code: str | None, *, connect: bool) -> str:
     scripts = "" if code is None else f"; script-src {_hash(code)}"
+    if connect:
+        scripts += "; connect-src 'self'"
     return (
         f"default-src 'none'; style-src {style_hash}{scripts}; img-src data:; form-action 'self';"
         " base-uri 'none'"

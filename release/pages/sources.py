@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from release.pages import addresses
 from release.pages.channel_view import channel_view
+from release.pages.compare import compare_files
 from release.pages.cve_view import cve_files
 from release.pages.facts import fact_files
 from release.pages.from_view import from_files
@@ -51,5 +52,6 @@ SOURCES: tuple[Source, ...] = (
     package_files,
     fact_files,
     cve_files,
+    compare_files,
     from_files,
 )
