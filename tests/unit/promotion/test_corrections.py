@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -154,7 +155,7 @@ def test_who_may_stop_may_correct_unless_the_policy_names_others() -> None:
         (ERIN, {"product": "other"}, "is for 'other', the ledger for 'demo'"),
     ],
 )
-def test_who_may_not_is_refused(desk: Desk, key: FakeKey, changes: dict[str, object], message: str) -> None:
+def test_who_may_not_is_refused(desk: Desk, key: FakeKey, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(RefusedError, match=message):
         desk.correct(desk.revision(**changes), key)
     with pytest.raises(RefusedError, match=message):
@@ -191,7 +192,7 @@ def test_a_key_that_was_revoked_is_nobodys(desk: Desk) -> None:
     ],
 )
 def test_what_others_recorded_counts_for_nothing_and_hides_nothing(
-    desk: Desk, key: FakeKey, changes: dict[str, object]
+    desk: Desk, key: FakeKey, changes: dict[str, Any]
 ) -> None:
     desk.slip(desk.revision("x", **changes).statement(), key)
     assert desk.corrected == []
@@ -238,15 +239,15 @@ def test_what_counted_stays_when_its_author_loses_the_role(desk: Desk) -> None:
     ],
 )
 def test_an_issue_says_what_is_wrong_where_and_where_not(
-    desk: Desk, changes: dict[str, object], message: str
+    desk: Desk, changes: dict[str, Any], message: str
 ) -> None:
     fields = read_statement(desk.issue().statement(), KNOWN_ISSUE, "test")
     with pytest.raises(InputError, match=message):
-        read_issue(write_statement(KNOWN_ISSUE, {**fields, **changes}))  # type: ignore[dict-item]  # mistakes
+        read_issue(write_statement(KNOWN_ISSUE, {**fields, **changes}))
 
 
 @pytest.mark.parametrize("changes", [{"summary": ""}, {"summary": "\x1b[2J"}, {"notes": "md5:x"}, {"x": 1}])
-def test_a_correction_says_in_a_line_what_it_corrects(desk: Desk, changes: dict[str, object]) -> None:
+def test_a_correction_says_in_a_line_what_it_corrects(desk: Desk, changes: dict[str, Any]) -> None:
     fields = read_statement(desk.revision().statement(), REVISION, "test")
     with pytest.raises(InputError):
-        read_revision(write_statement(REVISION, {**fields, **changes}))  # type: ignore[dict-item]  # mistakes
+        read_revision(write_statement(REVISION, {**fields, **changes}))
