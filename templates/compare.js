@@ -57,17 +57,23 @@
   };
   const software = place => new Map(data.software.map((name, i) => [name, data.texts[data.has[place][i]]]).filter(pair => pair[1]));
   const fixes = found => {
-    const groups = new Map();
-    for (const place of found) {
-      const name = packages[place] || "only in the text of notes";
+    const groups = new Map(), short = make("dl", {class: "rows"});
+    for (const place of found) for (const name of packages[place].length ? packages[place] : ["only in the text of notes"])
       groups.set(name, [...(groups.get(name) || []), place]);
-    }
-    return [...groups].sort((a, b) => b[1].length - a[1].length).map(([name, all]) => {
-      const list = make("ul", {class: "ids"}), box = make("details", {}, make("summary", {}, `${name}: ${all.length}`), list);
-      box.addEventListener("toggle", () => list.childElementCount || list.append(...all.map(place =>
-        make("li", {}, link(`../cve/${ids[place].split("-")[1]}/index.html#${ids[place]}`, ids[place])))));
+    const parts = [...groups].sort((a, b) => b[1].length - a[1].length).map(([name, all]) => {
+      const list = make("ul", {class: "ids"}), title = `${name}: ${all.length}`;
+      const fill = () => list.childElementCount || list.append(...all.map(place =>
+        make("li", {}, link(`../cve/${ids[place].split("-")[1]}/index.html#${ids[place]}`, ids[place]))));
+      if (all.length < 6) {
+        fill();
+        short.append(make("div", {}, make("dt", {}, title), make("dd", {}, list)));
+        return null;
+      }
+      const box = make("details", {}, make("summary", {}, title), list);
+      box.addEventListener("toggle", fill);
       return box;
     });
+    return [...parts, short];
   };
   const lists = async (a, b) => {
     const read = async place => {
@@ -96,8 +102,8 @@
     const extra = make("div", {});
     if (data.listed.includes(a) && data.listed.includes(b)) lists(a, b).then(parts => extra.append(...parts), () =>
       extra.append(make("p", {}, "The lists of packages cannot be fetched here. They are at ", link(`../api/v1/releases/${A}/packages.json`, A), " and ", link(`../api/v1/releases/${B}/packages.json`, B), ".")));
-    return make("section", {"aria-labelledby": "pair-title"},
-      make("h2", {id: "pair-title"}, `${named(a)} → ${named(b)}`),
+    return [
+      make("h2", {}, `${named(a)} → ${named(b)}`),
       ...gone.map(place => make("p", {class: "banner bad"}, `${versions[place]} is withdrawn: do not install it.`)),
       b < a ? make("p", {class: "banner warn"}, `${B} is the lower version: this is a way back.`) : null,
       make("p", {}, link(`../releases/${A}/index.html`, A), " · ", link(`../releases/${B}/index.html`, B), " · ", link(`../from/${A}/index.html`, `everything between ${A} and what its channel is at`)),
@@ -110,7 +116,8 @@
       ...fixes(lost),
       sizes.length ? make("h3", {}, "Sizes") : null,
       sizes.length ? table("Sizes", ["What", A, B], sizes) : null,
-      extra);
+      extra,
+    ].filter(Boolean);
   };
   const near = text => {
     const asked = text.split(".").map(part => parseInt(part, 10) || 0);
@@ -133,9 +140,11 @@
   if (from.value) {
     const a = versions.indexOf(from.value.trim());
     if (!to.value && channels[data.of[a]]) to.value = versions[channels[data.of[a]][2]] || "";
-    const wrong = [from, to].filter(field => !versions.includes(field.value.trim()));
-    result.append(...wrong.map(field => make("p", {class: "banner warn"}, `${field.value || "Nothing"} is no release known here. `, versions.length ? "Near it: " : "",
+    const b = versions.indexOf(to.value.trim()), wrong = [from, to].filter(field => field.value && !versions.includes(field.value.trim()));
+    result.append(...wrong.map(field => make("p", {class: "banner warn"}, `${field.value} is no release known here. Near it: `,
       ...near(field.value).flatMap((version, i) => [i ? ", " : "", link(`?${new URLSearchParams({from: from.value, to: to.value, [field.name]: version})}`, version)]))));
-    if (!wrong.length) result.append(compare(a, versions.indexOf(to.value.trim())));
+    if (a >= 0 && b >= 0) result.append(...compare(a, b));
+    else if (!wrong.length) result.append(make("p", {class: "banner warn"}, `Choose what to compare ${versions[a]} with.`));
+    result.hidden = false;
   }
 }

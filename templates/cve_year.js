@@ -4,8 +4,9 @@
   const heads = [...table.tHead.rows[0].cells];
   const title = document.getElementById("list-title"), all = title.textContent;
   const again = [...table.querySelectorAll(".again")];
-  const line = document.createElement("td"), below = document.createElement("tr");
+  const line = document.createElement("td"), strong = document.createElement("strong"), below = document.createElement("tr");
   line.colSpan = heads.length;
+  line.append(strong);
   below.append(line);
   const {q, channel, from} = form.elements;
   const parse = text => /^\d{1,9}\.\d{1,9}\.\d{1,9}$/.test(text.trim()) ? text.trim().split(".").map(Number) : null;
@@ -29,7 +30,7 @@
     if (!row) return;
     const told = heads.map((head, i) => head.dataset.channel && !head.hidden && verdict(row.cells[i], head.textContent.trim()));
     answer.textContent = `${id}. ${told.filter(Boolean).join(" ")}`;
-    line.textContent = told.filter(Boolean).join(" ");
+    strong.textContent = told.filter(Boolean).join(" ");
     row.after(below);
   };
   const filter = () => {

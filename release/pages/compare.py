@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from markupsafe import Markup
 
@@ -25,6 +25,8 @@ from release.pages.records import PublishedRelease
 from release.pages.site import Site
 from release.pages.view import Frame, frame, full_payload
 from release.pages.wording import channel_title
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ def compare_view(site: Site) -> CompareView:
         ),
         channels=tuple(
             ChannelPages(name=name, title=channel_title(name), links=links)
-            for name in sorted(names, key=lambda name: name in site.retired)
+            for name in sorted(names, key=lambda name: name in site.retired or name in bases)
             if (links := _links(offers[name], page, named if name in bases else set()))
         ),
         data=_script_data(compare_data(site)),
@@ -81,8 +83,8 @@ def compare_data(site: Site) -> dict[str, Any]:
       for none: the stream, or else the most settled one.
     - ``software``: names; ``texts``: versions of software; ``has``: for each version the places of its texts,
       by name, -1 for none.
-    - ``ids``: numbers of CVEs by year, each as its distance from the one before. ``packages``: what they are
-      in, ``in``: for runs of CVEs the place of the package and how many they are.
+    - ``ids``: numbers of CVEs by year, each as its distance from the one before. ``packages``: lists
+      of what they are in, ``in``: for runs of CVEs the place of the list and how many they are.
     - ``parents``: for each version those that it continues; ``own``: the CVEs that it has besides what they
       have, each as the distance from the one before.
     - ``withdrawn``: versions. ``listed``: versions with a list of packages. ``sizes``: by version and board,
@@ -92,17 +94,17 @@ def compare_data(site: Site) -> dict[str, Any]:
     versions = [published.release.version for published in releases]
     place = {version: number for number, version in enumerate(versions)}
     cves = {cve.id: number for number, cve in enumerate(index.cves)}
-    packages = _Words()
+    packages = _Places[tuple[str, ...]]()
     runs = [
         [number, len(list(group))]
-        for number, group in groupby(packages.place(", ".join(cve.packages)) for cve in index.cves)
+        for number, group in groupby(packages.place(cve.packages) for cve in index.cves)
     ]
     return {
         "versions": [str(version) for version in versions],
         **_channels(site, releases, place),
         **_software(releases),
         "ids": _ids(index),
-        "packages": packages.words,
+        "packages": packages.things,
         "in": [number for run in runs for number in run],
         "parents": [[place[one] for one in index.parents(version)] for version in versions],
         "own": [_distances(cves[cve.id] for cve in index.own(version)) for version in versions],
@@ -112,17 +114,17 @@ def compare_data(site: Site) -> dict[str, Any]:
     }
 
 
-class _Words:
-    """Words, each once, in the order in which they came."""
+class _Places(Generic[T]):
+    """Things, each once, in the order in which they came."""
 
     def __init__(self) -> None:
-        self._places: dict[str, int] = {}
+        self._places: dict[T, int] = {}
 
-    def place(self, word: str) -> int:
-        return self._places.setdefault(word, len(self._places))
+    def place(self, thing: T) -> int:
+        return self._places.setdefault(thing, len(self._places))
 
     @property
-    def words(self) -> list[str]:
+    def things(self) -> list[T]:
         return list(self._places)
 
 
@@ -158,14 +160,14 @@ def _channels(
 
 def _software(releases: Sequence[PublishedRelease]) -> dict[str, list[Any]]:
     names = sorted({package.name for one in releases for package in one.release.software})
-    texts = _Words()
+    texts = _Places[str]()
     has = []
     for one in releases:
         found: dict[str, list[str]] = {}
         for package in one.release.software:
             found.setdefault(package.name, []).append(package.version)
         has.append([texts.place(", ".join(found[name])) if name in found else -1 for name in names])
-    return {"software": names, "texts": texts.words, "has": has}
+    return {"software": names, "texts": texts.things, "has": has}
 
 
 def _ids(index: CveIndex) -> dict[int, list[int]]:

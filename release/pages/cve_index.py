@@ -126,7 +126,7 @@ class CveIndex:
         return self._of(self._told.get(version, 0))
 
     def parents(self, version: Version) -> tuple[Version, ...]:
-        """The releases that it continues: it has what they have. Ascending; no more than are needed for that."""
+        """The releases that it continues and so has what they have, ascending; none that adds nothing."""
         return self._parents.get(version, ())
 
     def own(self, version: Version) -> tuple[Cve, ...]:

@@ -13,7 +13,7 @@ from release.pages.cve_index import CveSet
 SHOWN = 500
 """So many ids are on a page; of packages with more only the number, those with fewest ids first."""
 
-OPEN = 12
+FEW = 6
 """Lists of fewer ids are not folded."""
 
 ELSEWHERE = "only in the text of notes"
@@ -27,7 +27,7 @@ class PackageFixes:
     name: str
     count: int
     ids: Markup | None
-    is_open: bool
+    is_short: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ def security_of(cves: CveSet, page: str) -> Security:
                 name=ELSEWHERE if name is None else name,
                 count=len(found),
                 ids=_links(found, page) if name in shown else None,
-                is_open=len(found) < OPEN,
+                is_short=name in shown and len(found) < FEW,
             )
             for name, found in sorted(by_package, key=lambda pair: -len(pair[1]))
         ),
