@@ -73,7 +73,7 @@ def show_board(one: ComparedBoard, parts: frozenset[Part]) -> None:
     say("")
     say(f"== {found.board}")
     for name, line in _counts(one, parts):
-        say(f"{name:<10}{line}")
+        say(f"{name:<12}{line}")
     for line in one.missing:
         say(f"not compared: {line}")
     if Part.PACKAGES in parts:
@@ -99,6 +99,8 @@ def _counts(one: ComparedBoard, parts: frozenset[Part]) -> Iterator[tuple[str, s
         yield "image", _growth(found.image_before, found.image_after)
         yield "payload", _growth(found.payload_before, found.payload_after)
     if Part.SBOM in parts and found.sbom is not None:
+        if parts == {Part.SBOM}:
+            yield "components", _package_counts(found.sbom.components)
         came, gone, other = map(len, (found.sbom.came, found.sbom.gone, found.sbom.relicensed))
         yield "licences", f"{came} came, {gone} gone; {other} component{'s' * (other != 1)} relicensed"
 

@@ -60,6 +60,8 @@ class ListMemory:
 
     def tree(self, digest: Digest) -> Mapping[str, FileEntry] | None:
         """The file list with that digest, if it was read lately."""
+        if digest in self._trees:
+            self._trees.move_to_end(digest)
         return self._trees.get(digest)
 
     def keep_tree(self, digest: Digest, tree: Mapping[str, FileEntry]) -> Mapping[str, FileEntry]:

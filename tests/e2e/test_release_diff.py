@@ -27,10 +27,10 @@ def test_counts_come_first_and_downgrades_are_marked(
     assert lines[0] == "4593.0.0 (built for alpha) to 4600.0.0 (built for alpha)"
     assert lines[2:8] == [
         "== amd64-usr",
-        "packages  0 added, 0 removed, 0 up, 1 DOWN",
-        "files     0 added, 0 removed, 0 changed; together 26,936 to 26,936 bytes (no change)",
-        "image     294,912 to 294,912 bytes (no change)",
-        next(line for line in lines if line.startswith("payload   ")),
+        "packages    0 added, 0 removed, 0 up, 1 DOWN",
+        "files       0 added, 0 removed, 0 changed; together 26,936 to 26,936 bytes (no change)",
+        "image       294,912 to 294,912 bytes (no change)",
+        next(line for line in lines if line.startswith("payload     ")),
         f"not compared: release 4593.0.0 has no bill of materials ({_NO_SBOM})",
     ]
     assert any(line.split() == ["DOWN", "sys-kernel/coreos-kernel", "6.12.93", "6.12.0"] for line in lines)
@@ -97,9 +97,9 @@ def test_licences_that_came_are_told_with_what_has_them(capsys: pytest.CaptureFi
     compared = ComparedBoard(difference=found, files=())
     show_board(compared, frozenset(Part))
     lines = capsys.readouterr().out.splitlines()
-    assert "image     1,000 to 1,100 bytes (+100, +10.0 %)" in lines
-    assert "payload   - to 5 bytes" in lines
-    assert "licences  2 came, 1 gone; 1 component relicensed" in lines
+    assert "image       1,000 to 1,100 bytes (+100, +10.0 %)" in lines
+    assert "payload     - to 5 bytes" in lines
+    assert "licences    2 came, 1 gone; 1 component relicensed" in lines
     assert "came  BUSL-1.1  part0, part1, part2, part3, part4, part5 and 2 more" in lines
     assert "came  Evil\ufffd[2J  a" in lines
     document = board_json(compared, frozenset({Part.SBOM}))
