@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from release.line.findings import PLACEHOLDER
 from release.notes.cves import cve_ids, malformed_cve_ids
+from release.notes.markers import PLACEHOLDER
 
 pytestmark = pytest.mark.shared
 
