@@ -10,8 +10,10 @@ import base64
 import hashlib
 from functools import cache
 from pathlib import Path
+from types import CodeType
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 import release as package
@@ -26,6 +28,26 @@ def template_directory() -> Path:
     here = Path(package.__file__).parent
     installed = here / "_templates"
     return installed if installed.is_dir() else here.parent / "templates"
+
+
+class _Compiled(BytecodeCache):
+    """Templates that were compiled in this process: most of the time that a small site takes.
+
+    A template is known by its path and a digest of its text. All environments here have the same options.
+    """
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+_compiled = _Compiled()
 
 
 class Press:
@@ -44,6 +66,7 @@ class Press:
             trim_blocks=True,
             lstrip_blocks=True,
             finalize=_readable,
+            bytecode_cache=_compiled,
         )
         text = self._read(STYLE) + style
         self.environment.globals["style"] = Markup(text)  # noqa: S704  # our own file, checked by _read
