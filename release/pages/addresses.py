@@ -34,6 +34,7 @@ API = "api/v1/"
 API_INDEX = "api/v1/index.json"
 API_CHANNELS = "api/v1/channels.json"
 API_CVES = "api/v1/cves.json"
+API_ISSUES = "api/v1/known-issues.json"
 SCHEMAS = "api/v1/schemas/"
 
 
@@ -105,6 +106,11 @@ def packages(version: Version) -> str:
 def api_product(name: str) -> str:
     """How long what is supported, in the form of endoflife.date."""
     return f"{API}products/{name}.json"
+
+
+def product_snippet(name: str) -> str:
+    """The same, to hand in at endoflife.date."""
+    return f"{API}products/{name}.md"
 
 
 def schema(name: str) -> str:

@@ -8,9 +8,12 @@ of ``eolFrom``.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
+from json import dumps
 
 from release.canonical import Json
+from release.notes.characters import FORBIDDEN
 from release.pages import addresses
 from release.pages.machine.book import Book, Offer
 from release.pages.machine.writing import Object, dump, link
@@ -31,10 +34,6 @@ def product_document(book: Book) -> bytes:
     site = book.site
     name = product_name(site.product)
     page = addresses.api_product(name)
-    cycles = [channel.name for channel in site.channels if not book.streams(channel.name)]
-    begun = sorted(
-        (name for name in cycles if _opened(book, name)), key=lambda name: (_opened(book, name), name)
-    )
     return dump(
         {
             "schema_version": API_VERSION,
@@ -59,10 +58,41 @@ def product_document(book: Book) -> bytes:
                     "html": _address(book, page, addresses.END_OF_LIFE),
                     "releasePolicy": None,
                 },
-                "releases": [_cycle(book, channel, page) for channel in reversed(begun)],
+                "releases": [*_cycles(book, page)],
             },
         }
     )
+
+
+def product_snippet(book: Book) -> bytes:
+    """``products/NAME.md`` as endoflife.date keeps it: what to hand in, so that it lists the product."""
+    name = product_name(book.site.product)
+    label = dumps(FORBIDDEN.sub("\ufffd", book.site.product))  # a text of JSON is one of YAML
+    lines = ["---", f"title: {label}", "category: os", "tags: linux-distribution", f"permalink: /{name}"]
+    lines += ["versionCommand: cat /etc/os-release", "releases:"]
+    for cycle in _cycles(book, addresses.product_snippet(name)):
+        ended = dumps(cycle["isEol"])
+        lines += [
+            f'  - releaseCycle: "{cycle["name"]}"',
+            f"    releaseDate: {cycle['releaseDate']}",
+            f"    lts: {dumps(cycle['isLts'])}",
+            f"    eol: {cycle['eolFrom'] or ended}",
+        ]
+        if isinstance(latest := cycle["latest"], dict):
+            lines += [
+                f'    latest: "{latest["name"]}"',
+                f"    latestReleaseDate: {latest['date']}",
+                f"    link: {latest['link']}",
+            ]
+    return "\n".join([*lines, "---", ""]).encode()
+
+
+def _cycles(book: Book, page: str) -> Iterator[Object]:
+    """The one that began last first. A channel without a release is none yet."""
+    names = [channel.name for channel in book.site.channels if not book.streams(channel.name)]
+    begun = [(opened, name) for name in names if (opened := _opened(book, name))]
+    for _, name in sorted(begun, reverse=True):
+        yield _cycle(book, name, page)
 
 
 def _opened(book: Book, channel: str) -> datetime | None:

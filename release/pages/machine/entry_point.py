@@ -29,6 +29,7 @@ def entry_point(site: Site) -> bytes:
                 "release": "releases/{VERSION}.json",
                 "packages": "releases/{VERSION}/packages.json",
                 "cves": link(_PAGE, addresses.API_CVES),
+                "known_issues": link(_PAGE, addresses.API_ISSUES),
                 "product": link(_PAGE, addresses.api_product(product_name(site.product))),
                 "list": link(_PAGE, addresses.release_list(None)),
                 "channel_list": "../../releases-json/releases-{CHANNEL}.json",

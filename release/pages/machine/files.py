@@ -9,11 +9,12 @@ from release.pages.machine.atom import atom_feed
 from release.pages.machine.book import Book
 from release.pages.machine.channels import channel_document, channels_document
 from release.pages.machine.cves import cves_document
-from release.pages.machine.endoflife import product_document, product_name
+from release.pages.machine.endoflife import product_document, product_name, product_snippet
 from release.pages.machine.entry_point import entry_point
 from release.pages.machine.fedora_coreos import stream_document, updates_document
 from release.pages.machine.flatcar_lists import release_list
 from release.pages.machine.indexes import machine_index, machine_table
+from release.pages.machine.issues import issues_document
 from release.pages.machine.json_feed import json_feed
 from release.pages.machine.news import all_news, feeds_of
 from release.pages.machine.releases import release_document
@@ -58,5 +59,8 @@ def _api(book: Book) -> _Files:
     for published in site.releases:
         yield addresses.api_release(published.release.version), release_document(book, published)
     yield addresses.API_CVES, cves_document(site)
-    yield addresses.api_product(product_name(site.product)), product_document(book)
+    yield addresses.API_ISSUES, issues_document(site)
+    name = product_name(site.product)
+    yield addresses.api_product(name), product_document(book)
+    yield addresses.product_snippet(name), product_snippet(book)
     yield from schema_files(site)

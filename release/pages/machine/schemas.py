@@ -22,6 +22,7 @@ _KINDS: dict[str, tuple[str, Callable[[], Schema]]] = {
     "version": ("api/v1/releases/VERSION.json", schemas_own.release_schema),
     "packages": ("api/v1/releases/VERSION/packages.json", schemas_own.packages_schema),
     "cves": ("api/v1/cves.json", schemas_own.cves_schema),
+    "known-issues": ("api/v1/known-issues.json", schemas_own.issues_schema),
     "product": ("api/v1/products/NAME.json", schemas_foreign.product_schema),
     "list": ("releases-json/releases.json, releases-json/releases-CHANNEL.json", schemas_foreign.list_schema),
     "stream": ("streams/CHANNEL.json", schemas_foreign.stream_schema),

@@ -262,6 +262,26 @@ def release_schema() -> Schema:
     )
 
 
+def issues_schema() -> Schema:
+    """Of ``api/v1/known-issues.json``."""
+    issue = record(
+        {
+            "name": TEXT,
+            "title": TEXT,
+            "state": word(*(state.value for state in IssueState)),
+            "open": FLAG,
+            "text": TEXT,
+            "workaround": TEXT,
+            "opened_at": TIME,
+            "updated_at": TIME,
+            "affected": every(VERSION),
+            "fixed_in": every(VERSION),
+            "page": PATH,
+        }
+    )
+    return record({**_DATED, "known_issues": every(issue)})
+
+
 def packages_schema() -> Schema:
     """Of ``api/v1/releases/VERSION/packages.json``."""
     package = record({"name": TEXT, "version": TEXT})

@@ -7,6 +7,7 @@ from datetime import datetime
 from xml.etree import ElementTree as ET
 
 from release.pages import addresses
+from release.pages.cve_index import cve_index
 from release.pages.machine.book import Book
 from release.pages.wording import rfc3339
 
@@ -56,6 +57,8 @@ def _pages(book: Book) -> Iterator[tuple[str, datetime | None]]:
         addresses.KEYS,
         addresses.FEEDS,
     ):
+        yield page, None
+    for page in sorted({addresses.cve_page(cve.id) for cve in cve_index(site).cves}):
         yield page, None
     for name, offers in book.offers.items():
         yield addresses.channel_page(name), max((book.changed(one.published) for one in offers), default=None)

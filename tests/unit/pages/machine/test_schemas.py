@@ -27,6 +27,7 @@ KINDS = {
     "channel": r"api/v1/channels/[a-z0-9-]+\.json",
     "version": r"api/v1/releases/[0-9.]+\.json",
     "cves": r"api/v1/cves\.json",
+    "known-issues": r"api/v1/known-issues\.json",
     "product": r"api/v1/products/[a-z0-9-]+\.json",
     "list": r"releases-json/releases[a-z0-9-]*\.json",
     "stream": r"streams/[a-z0-9-]+\.json",
@@ -109,7 +110,7 @@ def test_links_lead_to_documents_that_are_there(base: str | None) -> None:
     targets = {
         normpath(join(dirname(path), link))
         for path, data in published.items()
-        if (path.startswith("api/v1/") and "/schemas/" not in path) or path == "index.json"
+        if re.fullmatch(r"index\.json|api/v1/(?!schemas/).*\.json", path)
         for link in links(json.loads(data))
     }
     own = {

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from typing import Any
 from xml.etree import ElementTree as ET
+
+import yaml
 
 from release.pages import addresses
 from release.pages.machine.book import Book
@@ -217,6 +220,30 @@ def test_cycles_of_endoflife_are_streams_and_the_other_channels() -> None:
     assert cycles["beta"]["latest"] is None  # all that it had is withdrawn
     assert (cycles["edge"]["isEol"], cycles["edge"]["eolFrom"]) == (True, None)
     assert (cycles["stable"]["isLts"], cycles["stable"]["isMaintained"]) == (False, True)
+
+
+def test_endoflife_can_be_handed_its_own_form() -> None:
+    front = rich()["api/v1/products/exampleos.md"].decode()
+    assert front.startswith("---\n")
+    found = yaml.safe_load(front.strip("-\n"))
+    assert (found["title"], found["permalink"]) == ("ExampleOS", "/exampleos")
+    cycles = {one["releaseCycle"]: one for one in found["releases"]}
+    assert cycles["lts-2026"] == {
+        "releaseCycle": "lts-2026",
+        "releaseDate": date(2026, 8, 12),
+        "lts": True,
+        "eol": date(2028, 2, 12),
+        "latest": "1.0.9",
+        "latestReleaseDate": date(2026, 8, 12),
+        "link": f"{BASE}releases/1.0.9/index.html",
+    }
+    assert (cycles["edge"]["eol"], cycles["stable"]["eol"]) == (True, False)
+
+
+def test_known_issues_have_their_whole_text() -> None:
+    (issue,) = read("api/v1/known-issues.json")["known_issues"]
+    assert (issue["state"], issue["open"], issue["affected"]) == ("mitigated", True, ["1.0.9"])
+    assert issue["workaround"] == "Pull the second disk."
 
 
 def test_the_sitemap_is_absolute_and_leaves_out_what_is_withdrawn() -> None:
