@@ -11,12 +11,15 @@ from release.catalog.lineage import Lineage
 from release.catalog.version import Version
 from release.errors import InputError
 from release.line.sources import registered_release
-from release.line.workspace import Workspace, read_record, write_record
+from release.line.workspace import Workspace, read_record, read_text, write_record
 from release.line.yard import Yard
 from release.notes.compose import compose_notes, record_changes
 from release.notes.fragments import read_fragments
 from release.notes.imported import ImportedRelease
 from release.notes.past import Past
+
+_NEXT = Version.parse("999999999.0.0")
+"""Above every version that a channel may have offered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,29 @@ def compose(
     fragments = read_fragments(yard.changelog)
     baselines = past_of(yard, history).baselines(channel, version, lineage)
     return Composed(notes=compose_notes(fragments, baselines), changes=record_changes(fragments, baselines))
+
+
+def preview(
+    yard: Yard, channel: str, lineage: Lineage, history: tuple[ImportedRelease, ...] = ()
+) -> Composed:
+    """What the next release for ``channel`` would tell. Raises InputError as ``compose``, or for no changelog."""
+    state = yard.ledger.state()
+    if not state.knows(channel):
+        raise InputError(f"channel {channel!r}: expected one of {', '.join(state.channels)}")
+    if yard.changelog is None:
+        raise InputError("changelog: expected a directory in the settings, found none")
+    return compose(yard, channel, _NEXT, lineage, history)
+
+
+def begun_notes(yard: Yard, version: Version) -> str:
+    """The notes of a candidate as they are now, somebody's changes included. Raises InputError for no such one."""
+    space = Workspace.of(yard.work, version)
+    if not space.notes.is_file():
+        raise InputError(
+            f"candidate {version}: not begun here",
+            hint="name a channel to see what its next release would tell, or `notes show` a published release",
+        )
+    return read_text(space.notes)
 
 
 def write_changes(space: Workspace, changes: tuple[Change, ...]) -> None:

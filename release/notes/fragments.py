@@ -63,6 +63,18 @@ def read_fragments(directory: Path) -> tuple[Fragment, ...]:
     )
 
 
+def changelog_files(directory: Path) -> tuple[tuple[str, bytes], ...]:
+    """Path and content of every file that is to be a fragment, read no further than is needed to refuse it.
+
+    Files that lie beside the directories of kinds, and those whose name begins with a dot, are none. Raises
+    InputError, UnavailableError.
+    """
+    with storage_errors(directory):
+        folders = sorted(path for path in directory.iterdir() if path.is_dir() and path.name[0] != ".")
+        paths = [path for folder in folders for path in sorted(folder.iterdir()) if path.name[0] != "."]
+    return tuple((str(path), _content(path)) for path in paths)
+
+
 def parse_fragment(kind: ChangeKind, where: str, data: bytes) -> Fragment:
     """Read one fragment from its bytes.
 
@@ -100,9 +112,12 @@ def _kind(folder: Path) -> ChangeKind:
 
 
 def _read(kind: ChangeKind, path: Path) -> Fragment:
+    return parse_fragment(kind, str(path), _content(path))
+
+
+def _content(path: Path) -> bytes:
     with storage_errors(path), path.open("rb") as source:
-        data = source.read(FRAGMENT_LIMIT + 1)
-    return parse_fragment(kind, str(path), data)
+        return source.read(FRAGMENT_LIMIT + 1)
 
 
 def _day(name: str, where: str) -> tuple[int, int, int]:

@@ -1,0 +1,56 @@
+"""`humpyard notes lint` and `preview` on a yard."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from release.cli.main import run
+from tests.small_yard import NEW, SmallYard
+
+
+def test_lint_says_file_line_and_mend_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "updates" / "3035-08-06-weekly-updates.md"
+    path.parent.mkdir()
+    path.write_text("- Go (1.26)\n  \x1b[31mred\n")
+    assert run(["notes", "lint", str(tmp_path)]) == 1
+    shown = capsys.readouterr()
+    assert (
+        f"{path}:1: error: future: found 3035-08-06, expected a date that has come; put the date" in shown.out
+    )
+    assert f"{path}:2: error: character: found U+001B" in shown.out
+    assert "\x1b" not in shown.out
+    assert shown.out.endswith("1 fragments: 3 errors, 0 warnings\n")
+    assert "3 errors in changelog fragments" in shown.err
+    assert run(["notes", "lint", str(tmp_path), "--json"]) == 1
+    assert {one["rule"] for one in json.loads(capsys.readouterr().out)} == {
+        "future",
+        "character",
+        "link-unclosed",
+    }
+
+
+def test_warnings_alone_do_not_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "changes").mkdir()
+    (tmp_path / "changes" / "2026-8-6-a.md").write_text("- A thing\n")
+    assert run(["notes", "lint", str(tmp_path)]) == 0
+    assert "warning: digits" in capsys.readouterr().out
+
+
+def test_preview_shows_what_the_next_release_of_a_channel_would_tell(
+    small_yard: SmallYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (small_yard.root / "changelog" / "breaking").mkdir(exist_ok=True)
+    (small_yard.root / "changelog" / "breaking" / "2026-01-02-lever.md").write_text("- Dropped the lever\n")
+    assert small_yard.humpyard("notes", "lint") == 0
+    capsys.readouterr()
+    assert small_yard.humpyard("notes", "preview", "alpha") == 0
+    assert capsys.readouterr().out == "#### Breaking changes:\n\n- Dropped the lever\n"
+    assert small_yard.humpyard("notes", "preview", "alpha", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["notes"].startswith("#### Breaking")
+    assert small_yard.humpyard("notes", "preview", "gamma") == 1
+    assert "channel 'gamma': expected one of alpha" in capsys.readouterr().err
+    assert small_yard.humpyard("notes", "preview", str(NEW)) == 1
+    assert "not begun here" in capsys.readouterr().err
