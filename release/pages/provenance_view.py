@@ -13,7 +13,7 @@ from release.pages.lineage import LineageView, lineage_view
 from release.pages.links import Link
 from release.pages.records import AnyRelease, Evidence, PublishedRelease
 from release.pages.site import Site
-from release.pages.standings import Level, Mark
+from release.pages.standings import Level, Mark, settled_first
 from release.pages.wording import Time, channel_title, listing, time_of
 
 _SIGNATURE = NamingScheme().signature_suffix
@@ -82,7 +82,7 @@ def _row(one: Evidence) -> EvidenceRow:
 
 
 def _approvals(site: Site, published: PublishedRelease) -> tuple[tuple[str, str], ...]:
-    entries = sorted(published.channels, key=lambda entry: site.channels.rank(entry.name), reverse=True)
+    entries = settled_first(site, published)
     return tuple((channel_title(entry.name), _roles(entry.approvals)) for entry in entries if entry.approvals)
 
 

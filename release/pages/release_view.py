@@ -24,6 +24,7 @@ from release.pages.standings import (
     assurance,
     is_current,
     rollout_view,
+    settled_first,
     standings,
 )
 from release.pages.upgrade_view import UpgradeView, upgrade_view
@@ -151,7 +152,7 @@ def _frame(site: Site, published: PublishedRelease, page: str) -> Frame:
     title, description = f"{site.product} {release.version}", summary(release, release.channel)
     if published.withdrawn:
         title, description = f"{title} (withdrawn)", f"Withdrawn: do not install it. {description}"
-    offering = [entry for entry in published.channels if is_current(site, published, entry)]
+    offering = [entry for entry in settled_first(site, published) if is_current(site, published, entry)]
     return frame(
         site,
         page,
@@ -177,7 +178,7 @@ def _rollouts(site: Site, published: PublishedRelease) -> tuple[RolloutView, ...
         return ()
     return tuple(
         view
-        for entry in sorted(published.channels, key=lambda entry: site.channels.rank(entry.name))
+        for entry in settled_first(site, published)
         if is_current(site, published, entry)
         and not standing(entry.pauses)
         and (view := rollout_view(site, entry.name))
@@ -190,7 +191,7 @@ def _support(site: Site, published: PublishedRelease) -> tuple[tuple[str, Time],
             f"{channel_title(entry.name)} support {'ended' if site.has_ended(entry.name) else 'until'}",
             time_of(site.support[entry.name].ends),
         )
-        for entry in published.channels
+        for entry in settled_first(site, published)
         if entry.name in site.support and is_current(site, published, entry)
     )
 

@@ -59,8 +59,12 @@ class RolloutView:
 
 def standings(site: Site, published: PublishedRelease, page: str) -> tuple[Standing, ...]:
     """How the release stands with every channel that has offered it, the most settled first."""
-    entries = sorted(published.channels, key=lambda entry: site.channels.rank(entry.name), reverse=True)
-    return tuple(_standing(site, published, entry, page) for entry in entries)
+    return tuple(_standing(site, published, entry, page) for entry in settled_first(site, published))
+
+
+def settled_first(site: Site, published: PublishedRelease) -> list[ChannelEntry]:
+    """Of the channels that offer it, or did, the most settled first."""
+    return sorted(published.channels, key=lambda entry: site.channels.rank(entry.name), reverse=True)
 
 
 def is_current(site: Site, published: PublishedRelease, entry: ChannelEntry) -> bool:
@@ -86,7 +90,7 @@ def marks(site: Site, published: PublishedRelease, entry: ChannelEntry) -> tuple
     if entry.hurry:
         found.append(Mark(Level.WARN, "Hurried"))
     if not published.withdrawn:
-        if not standing(entry.pauses):
+        if not standing(entry.pauses) and not site.has_ended(entry.name):
             going = rollout_view(site, entry.name)
             found.append(
                 Mark(Level.GOOD, "Available to all")

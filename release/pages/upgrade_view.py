@@ -8,7 +8,7 @@ from release.pages import addresses
 from release.pages.links import Link, known_link
 from release.pages.records import Floor, PublishedRelease
 from release.pages.site import Site
-from release.pages.standings import is_current
+from release.pages.standings import is_current, settled_first
 from release.pages.wording import channel_title, listing
 
 
@@ -37,7 +37,7 @@ class UpgradeView:
 def upgrade_view(site: Site, published: PublishedRelease, page: str) -> UpgradeView:
     """The way to a release in each channel that offers or offered it, the most settled first."""
     version = published.release.version
-    entries = sorted(published.channels, key=lambda entry: site.channels.rank(entry.name), reverse=True)
+    entries = settled_first(site, published)
     stops = [
         _stop(site, floor, published, page)
         for entry in entries
