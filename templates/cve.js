@@ -1,27 +1,16 @@
 {
-  const form = document.querySelector("#lookup form"), answer = document.querySelector(".answer");
-  const years = [...document.querySelectorAll("#years th a")];
+  const form = document.querySelector("#lookup form");
   const look = asked => {
-    const match = /^(?:CVE-)?(\d{4})-(\d{4,19})$/i.exec((asked.get("id") || "").trim());
-    if (!match) {
-      answer.textContent = "An id is a year and a number, like CVE-2024-6387.";
-      return;
-    }
-    const id = `CVE-${match[1]}-${match[2]}`, year = years.find(link => link.textContent === match[1]);
-    if (!year) {
-      answer.textContent = `No notes name ${id}, or any CVE of that year. That does not mean unaffected.`;
-      return;
-    }
-    const rest = new URLSearchParams();
-    for (const name of ["channel", "from"]) if (asked.get(name)) rest.set(name, asked.get(name));
-    const query = rest.toString();
-    location.assign(`${year.getAttribute("href")}${query && "?" + query}#${id}`);
+    const [, year, number] = /^(?:CVE-)?(\d{4})-(\d{4,19})$/i.exec(asked.get("id").trim()) || [];
+    const link = [...document.querySelectorAll("#years th a")].find(link => link.textContent === year);
+    asked.delete("id");
+    if (link) location.href = `${link.getAttribute("href")}?${asked}#CVE-${year}-${number}`;
+    else document.querySelector(".answer").textContent = year
+      ? `No notes name a CVE of ${year}. That does not mean unaffected.`
+      : "Not an id like CVE-2024-6387.";
   };
-  form.addEventListener("submit", event => {
-    event.preventDefault();
-    look(new FormData(form));
-  });
+  form.addEventListener("submit", event => { event.preventDefault(); look(new URLSearchParams(new FormData(form))); });
   const asked = new URLSearchParams(location.search);
-  for (const name of ["id", "from"]) if (asked.get(name)) form.elements[name].value = asked.get(name);
+  for (const name of ["id", "from"]) form.elements[name].value = asked.get(name);
   if (asked.get("id")) look(asked);
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from types import CodeType
@@ -96,14 +97,14 @@ class Press:
         return text.encode() + b"\n"
 
     def _read(self, name: str) -> str:
-        """A style sheet or script, checked to stay inside its element."""
+        """A style sheet or script, checked to stay inside its element. Scripts without their indentation."""
         path = next((folder / name for folder in self._folders if (folder / name).is_file()), None)
         path = path or self._folders[-1] / name
         with storage_errors(path):
             text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
         if "</" in text or "<!--" in text:
             raise InputError(f"{path}: expected no '</' and no '<!--', which would end its element")
-        return text
+        return re.sub(r"\n +", "\n", text) if name.endswith(".js") else text
 
 
 def _policy(style_hash: str, code: str | None, *, connect: bool) -> str:
