@@ -7,12 +7,13 @@ they began with; and the ledger takes the correction only while that text is the
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import unified_diff
 
 from release.catalog.version import Version
 from release.digests import Digest
-from release.errors import RefusedError
+from release.errors import InputError, NotVerifiedError, RefusedError
 from release.ledger.chain import StatementSigner
 from release.ledger.fields import format_time
 from release.ledger.state import State
@@ -46,6 +47,7 @@ class Plan:
     version: Version
     release: Digest
     before: str
+    """As it reads now; where that text is lost, as it read before."""
     after: str
     previous: Digest
     """What the statement names: the last text that the ledger has, whether it counts or not."""
@@ -57,9 +59,9 @@ class Plan:
 
     def diff(self) -> Iterator[str]:
         """What changes, line by line, as a unified diff."""
-        names = (f"{self.version} (now)", f"{self.version} (corrected)")
+        old, new = (f"{self.version} ({notes_digest(one).hex[:12]})" for one in (self.before, self.after))
         before, after = self.before.splitlines(), self.after.splitlines()
-        return unified_diff(before, after, *names, lineterm="")
+        return unified_diff(before, after, old, new, lineterm="")
 
 
 def notes_history(yard: Yard, version: Version) -> NotesHistory:
@@ -97,7 +99,7 @@ def plan_correction(
     after = parse_notes(data, where)
     history = notes_history(yard, version)
     _check_seen(history, previous)
-    before = text_of(yard, history, history.current)
+    before = _last_readable(yard, history)
     if after.strip() == before.strip():
         raise RefusedError(f"{where}: says what the notes of {version} say already")
     state = yard.ledger.state()
@@ -108,6 +110,13 @@ def plan_correction(
         after=after,
         previous=_last(state, history),
     )
+
+
+def _last_readable(yard: Yard, history: NotesHistory) -> str:
+    for given in reversed(history.revisions):
+        with suppress(InputError, NotVerifiedError):
+            return text_of(yard, history, given.revision.notes)
+    return history.original
 
 
 def _check_seen(history: NotesHistory, previous: str | None) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from release.catalog.version import Version
 from release.digests import Digest
+from release.errors import InputError, NotVerifiedError
 from release.ledger.state import Head, State
 from release.line.evidence_status import known_evidence
 from release.pages.records import Evidence, IssueState, KnownIssue, Revision
@@ -27,18 +28,27 @@ def revisions_of(
 ) -> tuple[Revision, ...]:
     """The corrections of a release's notes that count, the oldest first.
 
+    The last one's text is what pages show, so it must be there. An earlier one whose text cannot be had any
+    more is told without it: else nobody could mend that by correcting once more.
+
     Times are those of the entries, and so by the clocks of those who wrote them: they may be later than
     ``state.latest``. Raises as ``policy_of`` and ``read_notes``, which are not asked
     where nothing was corrected.
     """
+    given = revisions_that_count(state, version, policy_of)
+    texts = [_earlier(version, one.revision.notes, read_notes) for one in given[:-1]]
+    texts += [read_notes(version, one.revision.notes) for one in given[-1:]]
     return tuple(
-        Revision(
-            recorded=given.recorded,
-            summary=given.revision.summary,
-            notes=read_notes(version, given.revision.notes),
-        )
-        for given in revisions_that_count(state, version, policy_of)
+        Revision(recorded=one.recorded, summary=one.revision.summary, notes=text)
+        for one, text in zip(given, texts, strict=True)
     )
+
+
+def _earlier(version: Version, notes: Digest, read_notes: ReadNotes) -> str:
+    try:
+        return read_notes(version, notes)
+    except (InputError, NotVerifiedError):
+        return ""
 
 
 def known_issues_of(state: State, policy_of: PolicyOf) -> tuple[KnownIssue, ...]:

@@ -98,6 +98,10 @@ def test_notes_are_corrected_by_one_person_and_nobody_overwrites_another_unseen(
         with pytest.raises(InputError, match=f"notes/{new.hex}"):
             record(opened, signed)
     assert (Code.NOTES_MISSING, f"releases/{OLD}/notes/{new.hex}.md") in codes(yard)
+    (yard.mirror / "releases" / str(OLD) / "notes" / f"{seen['notes'][7:]}.md").unlink()
+    path.write_text("# Once more\n")
+    more = correction(yard, path, "ada", "--previous", seen["notes"], "--dry-run")
+    assert "+# Once more" in said(yard, capsys, *more), "what is lost can be corrected"
 
 
 def test_what_cannot_be_shown_is_refused_before_anything_is_written(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from release.catalog.naming import HEAD_FILE, LEDGER_PREFIX
 from tests.memory_store import MemoryStore
 from tests.unit.audit.mirrors import Mirror
+from tests.unit.audit.test_corrections import correct, tell
 from tests.unit.promotion.ruled_scene import DAY, FREEZE, RULES
 from tests.unit.promotion.scene import ALICE, BOB
 
@@ -23,6 +24,8 @@ def told() -> Mirror:
     mirror.ask_and_move("2.0.0", "beta", ALICE, BOB)
     mirror.resume(mirror.stop(mirror.order(FREEZE, "beta")))
     mirror.waive(mirror.waiver("2.0.0", "tests", "boot", release=mirror.digest("2.0.0")))
+    correct(mirror)
+    tell(mirror)
     other = RULES.replace("soak = 48", "soak = 24")
     mirror.keep_policy(other)
     mirror.adopt(other)
@@ -55,6 +58,8 @@ def test_as_it_is_nothing_is_broken() -> None:
         "stop",
         "resume",
         "waiver",
+        "revision",
+        "known-issue",
         "policy",
     }
 

@@ -9,6 +9,7 @@ import pytest
 
 from release.catalog.version import Version
 from release.digests import Digest
+from release.errors import InputError
 from release.ledger.state import State
 from release.line.site_people import approvals_of, evidence_of, known_issues_of, revisions_of
 from release.pages.records import IssueState, KnownIssue, Revision
@@ -31,6 +32,8 @@ def desk() -> Desk:
 
 def read(version: Version, digest: Digest) -> str:
     assert version == ONE
+    if digest not in TEXTS:
+        raise InputError(f"{digest}: no such text")
     return TEXTS[digest]
 
 
@@ -53,6 +56,15 @@ def test_corrections_are_told_with_their_texts_the_oldest_first(desk: Desk) -> N
         Revision(recorded=first, summary="it says what is so", notes="# b"),
         Revision(recorded=desk.now, summary="once more", notes="# c"),
     )
+
+
+def test_a_text_that_is_lost_hinders_nobody_once_there_is_a_later_one(desk: Desk) -> None:
+    desk.correct(desk.revision("lost"))
+    with pytest.raises(InputError):
+        revisions_of(desk.state, ONE, desk.policy_of, read)
+    desk.correct(desk.revision("c", "lost"))
+    told = revisions_of(desk.state, ONE, desk.policy_of, read)
+    assert [one.notes for one in told] == ["", "# c"]
 
 
 def test_an_issue_is_told_as_it_is_since_it_was_opened(desk: Desk) -> None:
