@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from release.canonical import Json
 from release.catalog.lineage import Lineage
 from release.cli import corrections
 from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, version_of
@@ -92,7 +93,7 @@ def _changelog(settings: Path) -> Path:
     return settings.resolve().parent / found
 
 
-def _fault_json(fault: Fault) -> dict[str, str | int]:
+def _fault_json(fault: Fault) -> dict[str, Json]:
     rule = RULES[fault.rule]
     return {
         "path": fault.path,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from release.bundle.change import ChangeKind
 from release.errors import RefusedError, storage_errors
 from release.line.workspace import write_file
 from release.promotion.policy import Person
@@ -21,7 +22,6 @@ DEMO_PEOPLE = ("Ada", "Grace", "Linus")
 _RSA_BITS = (4096, 2048)
 _BEGUN = ".humpyard-init"
 """There while a yard is being laid out: what else is there is then ours, and may be made again."""
-_SECTIONS = ("security", "bugfixes", "changes", "updates")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ def lay_out(directory: Path, product: str, *, throw_away_keys: bool) -> tuple[Pa
     with storage_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
         begun.touch()
-        for name in ("keys", "incoming", *(f"changelog/{section}" for section in _SECTIONS)):
+        for name in ("keys", "incoming", *(f"changelog/{section}" for section in ChangeKind)):
             (directory / name).mkdir(parents=True, exist_ok=True)
     keys = _make_keys(directory) if throw_away_keys else Keys()
     write_file(policy, _policy_text(product, keys).encode())
@@ -129,7 +129,7 @@ _TEMPLATE = """\
 # Options can be overridden by the environment (HUMPYARD_STORE__URL=s3://bucket/prefix), but for those that
 # say what is production and whose OpenPGP keys count.
 {warning}product = {product}
-changelog = "changelog"     # fragments: security/ bugfixes/ changes/ updates/YYYY-MM-DD-few-words.md
+changelog = "changelog"     # a directory for each kind of change: updates/YYYY-MM-DD-few-words.md
 
 [store]
 url = "file:mirror"         # or s3://BUCKET/PREFIX, with s3_endpoint and s3_region

@@ -57,7 +57,7 @@ def compose(
 def preview(
     yard: Yard, channel: str, lineage: Lineage, history: tuple[ImportedRelease, ...] = ()
 ) -> Composed:
-    """What the next release for ``channel`` would tell. Raises InputError as ``compose``, or for no changelog."""
+    """What the next release for ``channel`` would tell. Raises as ``compose``, InputError for no changelog."""
     state = yard.ledger.state()
     if not state.knows(channel):
         raise InputError(f"channel {channel!r}: expected one of {', '.join(state.channels)}")
@@ -67,12 +67,12 @@ def preview(
 
 
 def begun_notes(yard: Yard, version: Version) -> str:
-    """The notes of a candidate as they are now, somebody's changes included. Raises InputError for no such one."""
+    """The notes of a candidate as they are now, somebody's edits included. Raises InputError for no such."""
     space = Workspace.of(yard.work, version)
     if not space.notes.is_file():
         raise InputError(
             f"candidate {version}: not begun here",
-            hint="name a channel to see what its next release would tell, or `notes show` a published release",
+            hint="name a channel for what its next release would tell, or `notes show` a published release",
         )
     return read_text(space.notes)
 

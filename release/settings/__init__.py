@@ -180,7 +180,7 @@ class Settings(BaseSettings):
     incoming: Path = Path("incoming")
     """Where the build system drops image sets, as ``<board>/<version>/``; the nightly flow looks here."""
     changelog: Path | None = None
-    """Directory with ``security``, ``bugfixes``, ``changes``, ``updates`` fragments."""
+    """Directory with fragments, below a directory for each kind of change; see ``docs/notes.md``."""
     store: StoreSettings = StoreSettings()
     image: ImageSettings = ImageSettings()
     payload: PayloadSettings = PayloadSettings()

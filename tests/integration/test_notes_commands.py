@@ -17,9 +17,7 @@ def test_lint_says_file_line_and_mend_and_fails(tmp_path: Path, capsys: pytest.C
     path.write_text("- Go (1.26)\n  \x1b[31mred\n")
     assert run(["notes", "lint", str(tmp_path)]) == 1
     shown = capsys.readouterr()
-    assert (
-        f"{path}:1: error: future: found 3035-08-06, expected a date that has come; put the date" in shown.out
-    )
+    assert f"{path}:1: error: future: found 3035-08-06, expected a date that has come; put" in shown.out
     assert f"{path}:2: error: character: found U+001B" in shown.out
     assert "\x1b" not in shown.out
     assert shown.out.endswith("1 fragments: 3 errors, 0 warnings\n")
@@ -42,7 +40,7 @@ def test_warnings_alone_do_not_fail(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_preview_shows_what_the_next_release_of_a_channel_would_tell(
     small_yard: SmallYard, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (small_yard.root / "changelog" / "breaking").mkdir(exist_ok=True)
+    assert (small_yard.root / "changelog" / "action_required").is_dir()
     (small_yard.root / "changelog" / "breaking" / "2026-01-02-lever.md").write_text("- Dropped the lever\n")
     assert small_yard.humpyard("notes", "lint") == 0
     capsys.readouterr()
