@@ -10,7 +10,7 @@ Sources: the SPDX specification 2.3 (https://spdx.github.io/spdx-spec/v2.3/), Cy
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -87,13 +87,17 @@ def parse_sbom(data: bytes, where: str) -> Sbom:
         InputError: as ``read_sbom``; ``where`` is for messages.
     """
     document = load(data, where, LONGEST_SBOM)
+    form = str(document.get("spdxVersion"))
     if document.get("bomFormat") == "CycloneDX":
-        return _cyclonedx(document, where)
-    version = document.get("spdxVersion")
-    if version in ("SPDX-2.2", "SPDX-2.3"):  # it may be a list, which no set can look for
-        return _spdx(document, where)
-    found = "" if version is None else f", found {str(version)[:40]!r}"
-    raise InputError(f"{where}: expected a CycloneDX document, or an SPDX one of version 2.2 or 2.3{found}")
+        form = f"CycloneDX-{document.get('specVersion')}"
+    reader = _READERS.get(form)
+    if reader is None:
+        found = "" if form == str(None) else f", found {form[:40]!r}"
+        raise InputError(f"{where}: expected SPDX of version 2.2 or 2.3, or CycloneDX of 1.2 to 1.7{found}")
+    try:
+        return reader(document, where)
+    except _CONFUSED as error:
+        raise InputError(f"{where}: not {form}: {error.__class__.__name__}: {str(error)[:200]}") from error
 
 
 def _spdx(document: dict[str, Json], where: str) -> Sbom:
@@ -112,8 +116,6 @@ def _spdx(document: dict[str, Json], where: str) -> Sbom:
         read = parser().parse(kept)
     except SPDXParsingError as error:
         raise InputError(f"{where}: not SPDX: {_first(error.messages)}") from error
-    except _CONFUSED as error:
-        raise InputError(f"{where}: not SPDX: {error.__class__.__name__}: {str(error)[:200]}") from error
     named = {one.license_id: one.license_name for one in read.extracted_licensing_info}
     components = (
         Component(
@@ -155,8 +157,9 @@ def _subject(document: Mapping[str, Json]) -> str | None:
 def _spdx_licences(package: Any, named: Mapping[str | None, Any]) -> tuple[str, ...]:
     """``package`` is the library's, which has no types."""
     for licence in (package.license_declared, package.license_concluded):
-        if licence is not None and str(licence).upper() not in _SILENT:
-            return tuple(sorted({_text(_shown(one, named)) for one in _parts(licence)}))
+        found = _parts(licence)
+        if found:
+            return tuple(sorted({_text(_shown(one, named)) for one in found}))
     return ()
 
 
@@ -188,8 +191,6 @@ def _cyclonedx(document: dict[str, Json], where: str) -> Sbom:
         )
     except CycloneDxException as error:
         raise InputError(f"{where}: not CycloneDX: {error}") from error
-    except _CONFUSED as error:
-        raise InputError(f"{where}: not CycloneDX: {error.__class__.__name__}: {str(error)[:200]}") from error
 
 
 _CYCLONEDX_FIELDS = ("bomFormat", "specVersion", "serialNumber", "version")
@@ -243,8 +244,8 @@ def _cyclonedx_licences(licence: Any, where: str) -> list[str]:
 
 
 def _parts(expression: Any) -> list[str]:
-    """The licences of an expression, each with its exception."""
-    return [] if expression is None else [str(symbol) for symbol in expression.symbols]
+    """The licences of an expression, each with its exception; none where nothing is asserted."""
+    return [str(symbol) for symbol in getattr(expression, "symbols", ())]
 
 
 def _objects(document: Mapping[str, Json], name: str, where: str) -> list[dict[str, Json]]:
@@ -283,3 +284,11 @@ def _text(text: str) -> str:
     if not isinstance(text, str):  # cyclonedx-python-lib takes what it is given
         raise TypeError(f"expected text, found {type(text).__name__}")
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+_READERS: Mapping[str, Callable[[dict[str, Json], str], Sbom]] = {
+    "SPDX-2.2": _spdx,
+    "SPDX-2.3": _spdx,
+    **{f"CycloneDX-1.{minor}": _cyclonedx for minor in range(2, 8)},
+}
+"""By what a document says it is."""

@@ -87,7 +87,8 @@ def contents_of(
         for other in sorted(others):
             if version in kept and other in kept:
                 found = tuple(_board_differences(reader, kept[other], kept[version], packages))
-                differences.setdefault(version, {})[other] = found
+                if found:
+                    differences.setdefault(version, {})[other] = found
     return Contents(packages=packages, differences=differences, unread=tuple(sorted(reader.unread)))
 
 
