@@ -15,7 +15,7 @@ from release.errors import HumpyardError
 from tools.site_check.browser import chromium, looked_at, pictures
 from tools.site_check.builds import built_again
 from tools.site_check.built import BuiltSite
-from tools.site_check.links import linked
+from tools.site_check.links import checked, linked
 from tools.site_check.measure import Measure, table
 from tools.site_check.validator import validated
 from tools.site_check.weights import weights
@@ -40,7 +40,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="make site-check", description=__doc__)
     parser.add_argument("site", type=Path, nargs="?", default=Path("build/site"))
     parser.add_argument("--yard", type=Path, default=Path("build/site-yard"), help="that it was built from")
-    parser.add_argument("--only", help="comma-separated: weights, browser, validator, links, builds")
+    parser.add_argument(
+        "--only", help="comma-separated: weights, browser, validator, links, linkchecker, builds"
+    )
     parser.add_argument("--strict-times", action="store_true", help="fail on times, too")
     parser.add_argument("--write", action="store_true", help=f"put the table into {TABLE}")
     parser.add_argument("--shots", type=Path, help="put pictures of pages there, and measure nothing")
@@ -79,7 +81,8 @@ def _parts(site: BuiltSite, yard: Path) -> Iterator[tuple[str, Callable[[], Iter
     yield "weights", lambda: weights(site)
     yield "browser", lambda: _looked_at(site)
     yield "validator", lambda: iter([validated(site, CACHE)])
-    yield "links", lambda: iter([linked(site, tuple(site.examples()))])
+    yield "links", lambda: checked(site)
+    yield "linkchecker", lambda: iter([linked(site, yard / "mirror", tuple(site.examples()))])
     yield "builds", lambda: built_again(site, yard)
 
 
