@@ -68,6 +68,11 @@ class DownloadsView:
     imported: bool
     keys: str
 
+    @property
+    def has_commands(self) -> bool:
+        """Whether there is anything to copy."""
+        return any(board.verify for board in self.boards)
+
 
 def downloads_view(reading: Reading, published: PublishedRelease, page: str) -> DownloadsView:
     """The files of a release."""

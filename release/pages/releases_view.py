@@ -14,11 +14,15 @@ from release.pages.wording import channel_title, counted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasesView:
-    """All releases, the highest version first. ``channels`` leads to the pages of single channels."""
+    """All releases, the highest version first. ``channels`` leads to the pages of single channels.
+
+    ``names`` are name and title of each, to choose from.
+    """
 
     frame: Frame
     count: str
     channels: tuple[Link, ...]
+    names: tuple[tuple[str, str], ...]
     table: ReleaseTable
 
 
@@ -37,6 +41,9 @@ def releases_view(site: Site) -> ReleasesView:
         channels=tuple(
             Link(addresses.from_page(page, addresses.channel_page(channel.name)), channel_title(channel.name))
             for channel in reversed(tuple(site.channels))
+        ),
+        names=tuple(
+            (channel.name, channel_title(channel.name)) for channel in reversed(tuple(site.channels))
         ),
         table=release_table(site, site.newest_first(), page),
     )

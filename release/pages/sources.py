@@ -20,6 +20,7 @@ from release.pages.releases_view import releases_view
 from release.pages.site import Site
 
 Files = Iterator[tuple[str, bytes]]
+COPY, FILTER = "copy.js", "filter.js"
 Source = Callable[[Site, Press], Files]
 
 
@@ -30,18 +31,21 @@ def home_files(site: Site, press: Press) -> Files:
 
 def list_files(site: Site, press: Press) -> Files:
     """All releases, and those of each channel."""
-    yield addresses.RELEASES, press.page("releases.html", view=releases_view(site))
+    yield addresses.RELEASES, press.page("releases.html", script=FILTER, view=releases_view(site))
     for channel in site.channels:
         path = addresses.channel_page(channel.name)
-        yield path, press.page("channel.html", view=channel_view(site, channel.name))
+        yield path, press.page("channel.html", script=FILTER, view=channel_view(site, channel.name))
 
 
 def release_files(site: Site, press: Press) -> Files:
     """A page for each release, for ever."""
     reading = Reading.of(site)
     for published in site.releases:
-        path = addresses.release_page(published.release.version)
-        yield path, press.page("release.html", view=release_view(reading, published))
+        path, view = addresses.release_page(published.release.version), release_view(reading, published)
+        yield (
+            path,
+            press.page("release.html", script=COPY if view.downloads.has_commands else None, view=view),
+        )
 
 
 SOURCES: tuple[Source, ...] = (
