@@ -130,9 +130,9 @@ def _check_seen(history: NotesHistory, previous: str | None) -> None:
     if previous is None and history.revisions:
         last = history.revisions[-1]
         raise RefusedError(
-            f"notes of {version}: were corrected {format_time(last.recorded)}: {last.revision.summary}",
-            hint=f"begin with the text of: humpyard notes show {version}; then add"
-            f" --previous {current.hex[:12]}",
+            f"notes of {version}: were corrected {format_time(last.recorded)} ({last.revision.summary}):"
+            " say which text yours was made from",
+            hint=f"if it was what humpyard notes show {version} --raw prints: --previous {current.hex[:12]}",
         )
 
 
