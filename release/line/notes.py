@@ -57,7 +57,7 @@ def compose(
 def preview(
     yard: Yard, channel: str, lineage: Lineage, history: tuple[ImportedRelease, ...] = ()
 ) -> Composed:
-    """What the next release for ``channel`` would tell. Raises as ``compose``, InputError for no changelog."""
+    """What the next release for ``channel`` would tell. Raises as ``compose``, and without a changelog."""
     state = yard.ledger.state()
     if not state.knows(channel):
         raise InputError(f"channel {channel!r}: expected one of {', '.join(state.channels)}")
