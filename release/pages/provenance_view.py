@@ -11,6 +11,7 @@ from release.pages import addresses
 from release.pages.downloads_view import BoardSection
 from release.pages.lineage import LineageView, lineage_view
 from release.pages.links import Link
+from release.pages.reading import Reading
 from release.pages.records import AnyRelease, Evidence, PublishedRelease
 from release.pages.site import Site
 from release.pages.standings import Level, Mark, settled_first
@@ -50,10 +51,10 @@ class ProvenanceView:
 
 
 def provenance_view(
-    site: Site, published: PublishedRelease, boards: tuple[BoardSection, ...], page: str
+    reading: Reading, published: PublishedRelease, boards: tuple[BoardSection, ...], page: str
 ) -> ProvenanceView:
     """What is known of how a release was made and let through."""
-    release = published.release
+    site, release = reading.site, published.release
     document = addresses.from_page(page, site.artifact_base + document_key(release.version))
     return ProvenanceView(
         document=None if published.is_imported else Link(document, "release.json"),
@@ -68,7 +69,7 @@ def provenance_view(
             if file.href and file.name.endswith(_SBOM)
         ),
         keys=_keys(release),
-        lineage=lineage_view(site, published, page),
+        lineage=lineage_view(reading, published, page),
         programs=(Link(addresses.from_page(page, addresses.api_release(release.version)), "JSON"),),
     )
 

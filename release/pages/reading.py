@@ -45,6 +45,16 @@ class Reading:
             for name, releases in self.offered.items()
         }
 
+    @cached_property
+    def rebuilt(self) -> Mapping[Version, tuple[Version, ...]]:
+        """By release, those that derive from it, the lowest first."""
+        found: dict[Version, list[Version]] = {}
+        for one in reversed(self.site.newest_first()):
+            origin = one.release.lineage.derives_from
+            if origin is not None:
+                found.setdefault(origin, []).append(one.release.version)
+        return {version: tuple(versions) for version, versions in found.items()}
+
     def beside(
         self, channel: str, version: Version
     ) -> tuple[PublishedRelease | None, PublishedRelease | None]:

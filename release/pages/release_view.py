@@ -139,7 +139,7 @@ def release_view(reading: Reading, published: PublishedRelease) -> ReleaseView:
         security=security_view(published, page),
         issues=issues,
         upgrade=upgrade_view(site, published, page),
-        provenance=provenance_view(site, published, downloads.boards, page),
+        provenance=provenance_view(reading, published, downloads.boards, page),
         history=history(site, published, page),
         revisions=tuple((time_of(one.recorded), one.summary) for one in published.revisions),
         turn=turn,
