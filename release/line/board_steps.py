@@ -13,6 +13,7 @@ from release.line import sources
 from release.line.assembly import BoardPart
 from release.line.ceremony import answers_for
 from release.line.inputs import BoardSources
+from release.line.promises import check_notes
 from release.line.proving import PlannedPayload, Target, prove, verify
 from release.line.steps import Report, Step
 from release.line.workspace import BoardSpace, read_record
@@ -44,6 +45,7 @@ class BoardSteps:
         """Up to everything built. The full payload is built before any delta, which is compared with it."""
         inputs = self.inputs
         yield self._step("verify-inputs", "verify the image set", lambda _: inputs.verify())
+        yield self._step("check-notes", "compare the notes with its packages", lambda _: self.check_notes())
         yield self._step("unpack", "unpack the image", lambda _: inputs.unpack())
         yield from (self._fetch_step(source) for source in self.deltas_from)
         yield from (self._build_step(source) for source in (None, *self.deltas_from))
@@ -136,6 +138,12 @@ class BoardSteps:
             full=_size(self._built(self._name(None))),
             threshold=self.tools.delta_threshold,
         )
+
+    def check_notes(self) -> str:
+        """Hold the notes against the package list, as verified. Raises RefusedError, InputError."""
+        inputs = self.inputs
+        package_list = inputs.image_set().path(inputs.yard.naming.packages)
+        return check_notes(inputs.yard, inputs.workspace, inputs.board, package_list)
 
     def build(self, source: Version | None, report: Report) -> str:
         """Build a payload unless that was done, and say of a delta whether it pays."""

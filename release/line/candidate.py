@@ -7,7 +7,7 @@ once, for everything. Nothing is published; everything is under ``work/<version>
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -162,8 +162,10 @@ def _await(yard: Yard, order: CandidateOrder, boards: Iterable[BoardSteps]) -> s
     return await_signatures(yard, order.version)
 
 
-def _assemble(yard: Yard, order: CandidateOrder, space: Workspace, boards: Iterable[BoardSteps]) -> str:
+def _assemble(yard: Yard, order: CandidateOrder, space: Workspace, boards: Sequence[BoardSteps]) -> str:
     begun = read_record(space.order) or {}
+    for board in boards:
+        board.check_notes()  # again: people may have edited them since
     facts = ReleaseFacts(
         version=order.version,
         channel=order.channel,

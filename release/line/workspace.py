@@ -31,6 +31,11 @@ class BoardSpace:
         return self.root / "inputs.json"
 
     @property
+    def promises(self) -> Path:
+        """Record: what the notes promise of versions, and which of it the image keeps."""
+        return self.root / "promises.json"
+
+    @property
     def image(self) -> Path:
         """The raw partition of the new release."""
         return self.root / "image.raw"

@@ -126,3 +126,5 @@ class Yard:
     """By the names that the policy gives them."""
     nebraska: Nebraska | None = None
     """What is told of channels besides mirrors, or nobody."""
+    package_names: Mapping[str, str] = field(default_factory=dict)
+    """Packages by what notes call them, besides those that are known: ``release.notes.promises``."""

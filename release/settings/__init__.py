@@ -28,6 +28,7 @@ from release.catalog.naming import NamingScheme
 from release.errors import InputError, storage_errors
 from release.settings.mirrors import MirrorSettings
 from release.settings.nebraska import NebraskaSettings
+from release.settings.notes import NotesSettings
 from release.settings.pages import PagesSettings
 from release.settings.section import Section
 from release.settings.update_server import UpdateServerSettings
@@ -192,6 +193,7 @@ class Settings(BaseSettings):
     mirrors: dict[str, MirrorSettings] = Field(default_factory=dict)
     """How to write to each mirror, by the name that the policy gives it."""
     nebraska: NebraskaSettings | None = None
+    notes: NotesSettings = NotesSettings()
     naming: NamingScheme = NamingScheme()
 
     @classmethod

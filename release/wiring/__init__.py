@@ -215,6 +215,7 @@ def open_yard(
             policy=lambda: policy_in_force(store, ledger.state()),
             mirrors=mirror_accesses(settings.mirrors, base, base / settings.work, secrets or find),
             nebraska=open_nebraska(settings.nebraska, secrets or find),
+            package_names=settings.notes.packages,
         )
 
 

@@ -52,3 +52,29 @@ def test_preview_shows_what_the_next_release_of_a_channel_would_tell(
     assert "channel 'gamma': expected one of alpha" in capsys.readouterr().err
     assert small_yard.humpyard("notes", "preview", str(NEW)) == 1
     assert "not begun here" in capsys.readouterr().err
+
+
+def test_notes_that_the_image_does_not_keep_stop_the_candidate_before_anything_is_signed(
+    small_yard: SmallYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fragment = small_yard.root / "changelog" / "updates" / "2026-01-02-linux.md"
+    fragment.write_text(
+        "- Linux ([6.99.1](https://example.org/))\n- SDK: go ([1.26](https://example.org/))\n"
+    )
+    image_set = str(small_yard.image_set(NEW))
+    build = ["candidate", "build", image_set, "--version", str(NEW), "--channel", "alpha"]
+    assert small_yard.humpyard(*build) == 1
+    said = capsys.readouterr().err
+    assert f"{fragment}: the notes promise Linux 6.99.1, the image of amd64-usr has sys-kernel/" in said
+    assert "[notes] packages" in said
+    work = small_yard.root / "work" / str(NEW)
+    assert not list(work.rglob("payloads"))
+    assert not list(work.rglob("unsigned"))
+    record = json.loads((work / "amd64-usr" / "promises.json").read_text())
+    assert record["unchecked"] == [
+        {"name": "go", "prefix": "SDK", "version": "1.26", "why": "for SDK, not for the image"}
+    ]
+    settings = small_yard.settings.read_text()
+    small_yard.settings.write_text(f'{settings}\n[notes.packages]\nLinux = "none/none"\n')
+    assert small_yard.humpyard(*build) == 0
+    assert "0 promises of the notes are kept, 2 are not checked" in capsys.readouterr().err
