@@ -35,26 +35,48 @@ class Memo:
         self._file = None if path is None or self._version is None else _File(path)
         self._values: dict[bytes, str] = {}
         self._fresh: dict[bytes, str] = {}
+        self._used: set[bytes] = set()
+        self._recalled = False
 
     def find(self, name: str, text: str) -> str | None:
         """What the function ``name`` once made of ``text``; None when that is not known."""
         key = self._key(name, text)
         value = self._values.get(key)
-        if value is None and self._file is not None:
+        if value is None and self._file is not None and not self._recalled:
             value = self._file.read(key)
         if value is not None:
             self._values[key] = value
+            self._used.add(key)
         return value
 
     def add(self, name: str, text: str, value: str) -> None:
         """Remember what the function made of it."""
         key = self._key(name, text)
         self._values[key] = self._fresh[key] = value
+        self._used.add(key)
+
+    def recall_all(self) -> None:
+        """Read everything from the file, which is then not asked again: other processes may not use it."""
+        if self._file is not None and not self._recalled:
+            self._values = self._file.read_all() | self._values
+            self._recalled = True
+
+    def learned(self) -> object:
+        """What became known since, and what was asked for: for ``learn``, in another process."""
+        return self._fresh, self._used
+
+    def learn(self, learned: object) -> None:
+        """Take over what another process came to know."""
+        if isinstance(learned, tuple):
+            fresh, used = learned
+            self._values |= fresh
+            self._fresh |= fresh
+            self._used |= used
 
     def keep(self, *, forget: bool = True) -> None:
         """Write what is new, and ``forget`` what was not asked for. What cannot be written is not kept."""
         if self._file is not None:
-            self._file.write(self._fresh, used=set(self._values) if forget else None)
+            self._file.write(self._fresh, used=self._used if forget else None)
             self._fresh = {}
 
     def close(self) -> None:
@@ -159,6 +181,18 @@ class _File:
             return bytes(row[0]).decode()
         except (sqlite3.Error, TypeError, ValueError):
             return None
+
+    def read_all(self) -> dict[bytes, str]:
+        if self._connection is None:
+            return {}
+        with suppress(sqlite3.Error, TypeError, ValueError):
+            rows = self._connection.execute("SELECT key, value, digest FROM made")
+            return {
+                bytes(key): bytes(value).decode()
+                for key, value, digest in rows
+                if _digest(key, value) == digest
+            }
+        return {}
 
     def write(self, fresh: Mapping[bytes, str], *, used: set[bytes] | None) -> None:
         """Add values, and remove those that were not used; none when ``used`` is None."""

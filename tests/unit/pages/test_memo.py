@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from release.errors import InputError
-from release.pages import crew, memo
-from release.pages.markdown import convert, to_html
+from release.pages import memo
+from release.pages.markdown import to_html
 from release.pages.memo import Memo, memo_in, remembered
 from release.pages.render import render_site
-from tests.unit.pages.samples import NOTES, full_site, stopped_site
+from tests.unit.pages.samples import AMD64, NOTES, board, day, full_site, published, release, stopped_site
+from tests.unit.pages.samples import site as site_of
 
 
 def test_what_was_made_once_is_not_made_again(tmp_path: Path) -> None:
@@ -96,21 +97,22 @@ def test_a_memo_that_is_broken_changes_nothing(tmp_path: Path, spoil: Callable[[
     assert render_site(site, memo=path) == fresh
 
 
-def test_two_processes_convert_as_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = [NOTES, NOTES + "- more", "a\ud800b", "[" * 300, "SELINUX=<yes|no>", NOTES]
-    alone, both = Memo(), Memo()
-    crew.convert_ahead(alone, texts, processes=1)
-    crew.convert_ahead(both, texts, processes=2)
-    name = "release.pages.markdown.convert"
-    for text in texts:
-        assert both.find(name, text) == alone.find(name, text)
-    assert both.find(name, NOTES) == convert(NOTES) == to_html(NOTES)
-    assert both.find(name, "[" * 300) is None
-    with pytest.raises(InputError):
-        convert("[" * 300)
-    monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    crew.convert_ahead(third := Memo(), [NOTES, NOTES + "- more"], processes=2)
-    assert third.find(name, NOTES) == alone.find(name, NOTES)
+@pytest.mark.parametrize("kept", [False, True])
+def test_several_processes_render_as_one_does(tmp_path: Path, kept: bool) -> None:
+    path, site = (tmp_path / "memo") if kept else None, stopped_site("https://releases.example.org/")
+    alone = render_site(site, processes=1)
+    assert render_site(site, memo=path, processes=3) == alone
+    assert render_site(site, memo=path, processes=2) == alone
+    assert render_site(site, memo=path, processes=1) == alone
+    if path is not None:  # what the others converted is remembered, too, and nothing is forgotten
+        assert to_html(NOTES) == Memo(path).find("release.pages.markdown.convert", NOTES)
+
+
+def test_notes_that_are_refused_are_refused_in_several_processes(tmp_path: Path) -> None:
+    bad = published(release("9.0.0", board(AMD64), created=day(1), notes="[" * 300))
+    for processes in (1, 2):
+        with pytest.raises(InputError, match="brackets"):
+            render_site(site_of(bad), memo=tmp_path / "memo", processes=processes)
 
 
 _DIGEST = """
