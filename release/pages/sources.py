@@ -48,14 +48,22 @@ def release_files(site: Site, press: Press) -> Files:
         )
 
 
+def key_files(site: Site, _press: Press) -> Files:
+    """The public keys themselves."""
+    for key in site.keys:
+        yield key.path, key.data
+
+
 SOURCES: tuple[Source, ...] = (
-    home_files,
-    list_files,
+    from_files,
     release_files,
     machine_files,
-    package_files,
-    fact_files,
+    list_files,
     cve_files,
     compare_files,
-    from_files,
+    home_files,
+    fact_files,
+    package_files,
+    key_files,
 )
+"""What takes longest first, so that several processes end at about the same time."""
