@@ -307,15 +307,16 @@ def test_the_index_for_programs_names_heads_releases_and_digests() -> None:
     }
 
 
-def test_lists_ascend_by_number_and_end_with_current() -> None:
+def test_lists_have_the_order_of_flatcars() -> None:
+    """By text; that of all channels channel by channel, with ``current`` after the first."""
     files = render_site(full_site())
 
     def keys(name: str) -> list[str]:
         return list(json.loads(files[f"releases-json/{name}.json"]))
 
-    assert keys("releases") == ["1.0.9", "1.0.10", "1.0.11", "current"]
-    assert keys("releases-alpha") == ["1.0.9", "1.0.10", "1.0.11", "current"]
-    assert keys("releases-beta") == ["1.0.9", "1.0.10", "current"]
+    assert keys("releases") == ["1.0.11", "current", "1.0.10", "1.0.9"]
+    assert keys("releases-alpha") == ["1.0.10", "1.0.11", "1.0.9", "current"]
+    assert keys("releases-beta") == ["1.0.10", "1.0.9", "current"]
     assert keys("releases-lts") == []
     everything = json.loads(files["releases-json/releases.json"])
     assert everything["current"] == everything["1.0.9"]
