@@ -1,25 +1,125 @@
-"""`humpyard pages`: render the release pages."""
+"""`humpyard pages`: build the release pages, look at them, check them."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from threading import Event
+from typing import Annotated
+
 import typer
 
-from release.cli.options import DEFAULT_SETTINGS, SettingsFile
-from release.cli.output import say, work
-from release.line.pages import pages_job
+from release.canonical import Json
+from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile
+from release.cli.output import emit, say, table, work
+from release.line.pages import pages_job, site_job
+from release.pages.check import Checked, check_site
+from release.pages.directory import read_site
+from release.pages.serving import serving
 from release.wiring import open_yard
 
-app = typer.Typer(help="Render the release pages, feeds and JSON files.")
+app = typer.Typer(help="Build the release pages, feeds and JSON files; look at them; check them.")
+_SHOWN = 50
+"""Findings that are printed."""
+
+AllowRemoval = Annotated[
+    bool, typer.Option("--allow-removal", help="Let releases go that are on the pages that are there.")
+]
+SiteDirectory = Annotated[Path, typer.Argument(metavar="DIR", help="Where a site was built.")]
 
 
 @app.callback()
 def _noun() -> None:
-    """Render the release pages, feeds and JSON files."""
+    """Build the release pages, feeds and JSON files; look at them; check them."""
+
+
+@app.command()
+def build(
+    out: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Write a directory instead of the store. It is replaced whole."),
+    ] = None,
+    allow_removal: AllowRemoval = False,
+    settings: SettingsFile = DEFAULT_SETTINGS,
+) -> None:
+    """Build everything from the ledger and the signed releases; write only what changed."""
+    with open_yard(settings) as yard:
+        if out is None:
+            (outcome,) = work(pages_job(yard, allow_removal=allow_removal))
+        else:
+            (outcome,) = work(site_job(yard, out, allow_removal=allow_removal))
+    say(outcome)
 
 
 @app.command()
 def render(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
-    """Render everything from the ledger and the signed releases; write only what changed."""
-    with open_yard(settings) as yard:
-        (outcome,) = work(pages_job(yard))
-    say(outcome)
+    """The same as `build`, into the store."""
+    build(out=None, allow_removal=False, settings=settings)
+
+
+@app.command()
+def serve(
+    directory: SiteDirectory,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for one that is free.")] = 8000,
+    bind: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+) -> None:
+    """Serve a directory, to look at a site in a browser, until interrupted."""
+    with serving(directory, bind=bind, port=port) as address:
+        say(address)
+        Event().wait()
+
+
+@app.command()
+def check(directory: SiteDirectory, as_json: AsJson = False) -> None:
+    """Check links, ids, policies, documents and budgets of a site. Exit code 1 if something is wrong."""
+    found = check_site(read_site(directory))
+    if as_json:
+        emit(_as_json(found))
+    else:
+        _print(found)
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+def _print(found: Checked) -> None:
+    for finding in found.findings[:_SHOWN]:
+        say(str(finding))
+    if len(found.findings) > _SHOWN:
+        say(f"... and {len(found.findings) - _SHOWN} more")
+    table(
+        ("budget, compressed", "limit", "measured", "", "largest"),
+        [
+            (
+                budget.name,
+                f"{budget.limit:,}",
+                f"{budget.measured:,}",
+                "ok" if budget.kept else "OVER",
+                budget.path,
+            )
+            for budget in found.budgets
+        ],
+    )
+    say(
+        f"{found.files} files, {found.pages} pages, {found.links} links inside followed,"
+        f" {len(found.findings)} faults"
+    )
+
+
+def _as_json(found: Checked) -> dict[str, Json]:
+    return {
+        "passed": found.passed,
+        "files": found.files,
+        "pages": found.pages,
+        "links": found.links,
+        "findings": [{"path": finding.path, "fault": finding.fault} for finding in found.findings],
+        "budgets": [
+            {
+                "name": budget.name,
+                "limit": budget.limit,
+                "measured": budget.measured,
+                "kept": budget.kept,
+                "path": budget.path,
+                "files": budget.files,
+            }
+            for budget in found.budgets
+        ],
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from release.catalog.naming import PAGES_PREFIX
 from release.catalog.version import Version
@@ -11,7 +12,9 @@ from release.digests import Digest
 from release.errors import InputError, RefusedError
 from release.ledger.state import State
 from release.line.channel_documents import key_floors
+from release.line.contents import contents_of
 from release.line.history import imported_history
+from release.line.list_memory import ListMemory
 from release.line.notes_texts import notes_reader
 from release.line.policies import policy_in_force, policy_reader
 from release.line.site import Known, channels_of_site, site_from
@@ -21,12 +24,15 @@ from release.line.steps import Job, Report, Step
 from release.line.yard import Yard
 from release.mirror.store import MissingObjectError, Store
 from release.pages import addresses
+from release.pages.directory import write_site
 from release.pages.publish_order import check_not_smaller, in_order
 from release.pages.render import render_site
 from release.pages.site import Site
 
 MEMO = "pages.memo"
 """The file below ``yard.work`` that remembers what notes became. It may be deleted at any time."""
+LISTS = "lists"
+"""The directory below ``yard.work`` that remembers what is in images. It may be deleted at any time, too."""
 _LIMIT = 64 << 20
 _REQUESTS = 16
 """Files that are looked at, or written, side by side: over a network that is mostly waiting."""
@@ -42,6 +48,17 @@ def pages_job(yard: Yard, *, allow_removal: bool = False) -> Job:
         return publish_pages(yard, report, allow_removal=allow_removal)
 
     return (Step("render-pages", "render pages and feeds", render),)
+
+
+def site_job(yard: Yard, directory: Path, *, allow_removal: bool = False) -> Job:
+    """The step that writes everything into a directory, in the place of the site that is there."""
+
+    def write(_report: Report) -> str:
+        done = write_site(directory, rendered(yard), allow_removal=allow_removal)
+        removed = f", {done.removed} removed" if done.removed else ""
+        return f"{done.files} files, {done.changed} of them new or changed{removed}"
+
+    return (Step("build-site", "build the pages", write),)
 
 
 def rendered(yard: Yard) -> Mapping[str, bytes]:
@@ -91,8 +108,12 @@ def site_of(yard: Yard, state: State) -> Site:
         version: registered_release(yard.store, state, version)[0] for version in sorted(state.releases)
     }
     policy = policy_in_force(yard.store, state)
+    memory = ListMemory(folder=yard.work / LISTS)
+    contents = contents_of(yard.store, yard.naming, state, releases, memory)
     known = Known(
         releases=releases,
+        packages=contents.packages,
+        differences=contents.differences,
         policy_of=policy_reader(yard.store),
         read_notes=notes_reader(yard.store),
         keys=keys_of_site(yard, state, channels_of_site(policy, state)),
