@@ -84,6 +84,8 @@ def test_notes_are_corrected_by_one_person_and_nobody_overwrites_another_unseen(
     assert "Name the CVE" in said(yard, capsys, "notes", "history", str(OLD))
     assert said(yard, capsys, "notes", "show", str(OLD)) == "# Something else\n"
     assert read(yard, capsys, "notes", "show", str(OLD), "--at", new.hex[:8])["text"] == path.read_text()
+    raw = said(yard, capsys, "notes", "show", str(OLD), "--at", new.hex[:8], "--raw")
+    assert raw == path.read_text()
     assert f"notes of {OLD} to {new.hex[:12]}: Name the CVE" in said(yard, capsys, "log")
 
     assert not {code for code, _ in codes(yard)} & {Code.NOTES_MISSING, Code.REVISION_UNFOUNDED}
