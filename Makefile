@@ -4,6 +4,10 @@ BIN := .venv/bin
 DEMO ?= demo
 REHEARSAL ?= rehearsal
 DELIVERY ?= delivery
+SITE ?= build/site
+# Lists of releases in Flatcar's form, and changelog fragments: real data, beside the checkout.
+HISTORY ?= ../shared/data/flatcar-releases
+CHANGELOG ?= ../shared/data/changelog
 COVERAGE_FLOOR := 92
 # Processes that run tests side by side. A file's tests stay together, with the servers they share, and files
 # keep their order: the slow ones, with real servers, come first.
@@ -14,7 +18,7 @@ export UV_LINK_MODE ?= copy
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help setup setup-test demo rehearsal delivery test lint types fmt ci bench rollout-simulation proto lock clean
+.PHONY: help setup setup-test demo rehearsal delivery site site-check test lint types fmt ci bench rollout-simulation proto lock clean
 
 help:  ## what the targets do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -35,6 +39,13 @@ rehearsal:  ## a promotion by five people on a real S3 server, with all that goe
 delivery:  ## a release to mirrors on S3 and behind nginx, update servers, machines that update, into ./delivery
 	@tools/setup delivery
 	@$(BIN)/python -m flows.delivery --out $(DELIVERY)
+
+site: setup  ## the release pages of 540 real releases and a few of its own, into build/site
+	@$(BIN)/python -m flows.site --out $(SITE) --yard $(SITE)-yard --history $(HISTORY) --changelog $(CHANGELOG)
+
+site-check:  ## the budgets of build/site: weight, accessibility, validity, links, determinism, time
+	@tools/setup site
+	@$(BIN)/python -m tools.site_check $(SITE) --yard $(SITE)-yard --strict-times $(ARGS)
 
 test: setup-test  ## every test, with branch coverage and its floor
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder \

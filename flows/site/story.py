@@ -17,7 +17,7 @@ from rich.text import Text
 
 from flows.demo.image_sets import MIB, ImageSetOrder, build_image_set
 from flows.site import fragments
-from flows.site.stage import Stage, fingerprint_of
+from flows.site.stage import Stage, fingerprint_of, served
 from release.catalog.naming import NamingScheme
 from release.catalog.version import Version
 from release.line.laying_out import DEMO_PEOPLE, POLICY, SETTINGS, lay_out
@@ -52,13 +52,20 @@ version = "{SETTLED}"
 reason = "It gives the boot partition the room that later kernels need."
 
 [[mirrors]]
-name = "eu"
-url = "https://eu.example.org/os/"
+name = "here"
+url = "{{here}}"
 
 [[mirrors]]
-name = "us"
-url = "https://us.example.org/os/"
+name = "there"
+url = "{{there}}"
 channels = ["stable", "beta"]
+"""
+_MIRRORS = """
+[mirrors.here]
+url = "file:mirrors/here"
+
+[mirrors.there]
+url = "file:mirrors/not-public"
 """
 _STREAMS = (
     ("lts-2022", date(2022, 5, 25), date(2024, 5, 31)),
@@ -114,8 +121,10 @@ def build(order: SiteOrder) -> None:
     if not done.is_file():
         shutil.rmtree(order.yard, ignore_errors=True)
         console.print(Text(f"{order.yard}: releases, people and what befalls them", style="bold"))
-        stage = _lay_out(order)
-        _tell(order, stage)
+        mirrors = order.yard / "mirrors"
+        with served(mirrors / "here") as here, served(mirrors / "there") as there:
+            stage = _lay_out(order, here, there)
+            _tell(order, stage)
         done.touch()
     stage = stage or _stage(order.yard)
     begun_building = time.monotonic()
@@ -127,17 +136,20 @@ def build(order: SiteOrder) -> None:
     )
 
 
-def _lay_out(order: SiteOrder) -> Stage:
+def _lay_out(order: SiteOrder, here: str, there: str) -> Stage:
     lay_out(order.yard, PRODUCT, throw_away_keys=True)
     policy, settings = order.yard / POLICY, order.yard / SETTINGS
     text = policy.read_text().replace('name = "alpha"\n', f'name = "alpha"\n{_ROLLOUT}\n', 1)
-    policy.write_text(text.replace('name = "beta"\n', f'name = "beta"\n{_ROLLOUT}\n', 1) + _POLICY)
+    policy.write_text(
+        text.replace('name = "beta"\n', f'name = "beta"\n{_ROLLOUT}\n', 1)
+        + _POLICY.format(here=here, there=there)
+    )
     pages = f'[pages]\nbase_url = "{BASE_URL}"\nhistory = "{order.history}"\n'
     pages += 'tagline = "A sample made of real release notes. Nothing here can be installed."\n'
     soon = (datetime.now(UTC) + timedelta(days=60)).date()
     for name, opened, ends in (*_STREAMS, ("lts-2024", date(2025, 3, 11), soon)):
         pages += f'\n[pages.support.{name}]\nstream_of = "lts"\nopened = {opened}\nends = {ends}\n'
-    settings.write_text(settings.read_text().replace("[pages]\n", pages, 1))
+    settings.write_text(settings.read_text().replace("[pages]\n", pages, 1) + _MIRRORS)
     stage = _stage(order.yard)
     stage.does("ledger", "begin")
     return stage
