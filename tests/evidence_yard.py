@@ -65,9 +65,9 @@ def evidence_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
             write_richer_image_set(root, version, lambda data, out: home.sign_file(data, out, build))
     yard = SmallYard(root)
     assert run(["ledger", "begin", "--settings", str(root / SETTINGS)]) == 0
+    yard.publish(OLD, offered_in=("alpha", "beta"))
     fragment = root / "changelog" / "security" / "2026-08-01-kernel.md"
     fragment.write_text("- Linux (CVE-2026-2345)\n- curl (CVE-2026-777777)\n")
-    yard.publish(OLD, offered_in=("alpha", "beta"))
     build_new = ["candidate", "build", str(yard.image_set(NEW)), "--version", str(NEW), "--channel", "alpha"]
     (root / "changelog" / "changes" / "2026-08-02-docker.md").write_text("- Docker 28.1\n")
     assert yard.humpyard(*build_new, "--from", str(OLD)) == 0
