@@ -37,6 +37,7 @@ from release.line.workspace import (
     write_record,
 )
 from release.line.yard import PayloadTools, Yard
+from release.pages.markdown import NOTES_LIMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +119,7 @@ def _record_order(yard: Yard, order: CandidateOrder, tools: PayloadTools, space:
     if begun is None:
         _check_order(yard, order)
         composed = compose(yard, order.channel, order.version, order.lineage, imported_history(yard.pages))
-        write_file(space.notes, (composed.notes if order.notes is None else order.notes).encode())
+        write_file(space.notes, _checked(composed.notes if order.notes is None else order.notes).encode())
         write_changes(space, composed.changes)
         now = yard.clock().replace(microsecond=0)
         write_record(space.order, {**wanted, "ordered": format_time(now)})
@@ -130,6 +131,15 @@ def _record_order(yard: Yard, order: CandidateOrder, tools: PayloadTools, space:
             f"{space.root}: candidate {order.version} was begun with other {', '.join(changed)}",
             hint=f"remove {space.root} to begin anew, or give the same options",
         )
+
+
+def _checked(notes: str) -> str:
+    if len(notes) > NOTES_LIMIT:
+        raise InputError(
+            f"notes: expected at most {NOTES_LIMIT:,} characters, found {len(notes):,}",
+            hint="remove fragments that were told before, name the history in [pages], or give --notes",
+        )
+    return notes
 
 
 def _check_order(yard: Yard, order: CandidateOrder) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
 from release.bundle.change import Change, ChangeKind, change_id
@@ -44,7 +45,7 @@ def told_items(notes: str) -> tuple[Change, ...]:
     return tuple(found.values())
 
 
-def is_told(change: Change, told: frozenset[str] | set[str]) -> bool:
+def is_told(change: Change, told: AbstractSet[str]) -> bool:
     """Whether an item, or each of its facts, is among those told."""
     if change.id in told:
         return True
@@ -84,12 +85,12 @@ def told_in(offered: Sequence[Release | ImportedRelease]) -> frozenset[str]:
     It is what the last of them has, if that is recorded; notes tell only what was new, so those of older
     releases count too, back to the last one that has a record.
     """
-    told: frozenset[str] = frozenset()
+    told: set[str] = set()
     for release in reversed(offered):
-        told |= told_by(release)
+        told.update(told_by(release))
         if isinstance(release, Release) and release.changes:
             break
-    return told
+    return frozenset(told)
 
 
 def library_of(releases: Iterable[Release | ImportedRelease]) -> dict[str, Change]:
@@ -102,7 +103,7 @@ def library_of(releases: Iterable[Release | ImportedRelease]) -> dict[str, Chang
 
 
 def changes_since(
-    told: frozenset[str], release: Release | ImportedRelease, library: Mapping[str, Change]
+    told: AbstractSet[str], release: Release | ImportedRelease, library: Mapping[str, Change]
 ) -> tuple[Change, ...]:
     """What is in ``release`` and not ``told``, as notes order it: by kind, then by what it says.
 
@@ -141,7 +142,7 @@ def changes_between(
 
     What came and went again in between is left out where releases record what they have.
     """
-    told = told_in(before)
+    told = set(told_in(before))
     last = gained[-1] if gained else None
     kept = {change.id for change in last.changes} if isinstance(last, Release) and last.changes else None
     found: dict[str, Change] = {}
@@ -150,7 +151,7 @@ def changes_between(
         for change in changes_since(told, release, library):
             if kept is None or change.id in kept or not recorded:
                 found.setdefault(change.id, change)
-        told |= told_by(release)
+        told.update(told_by(release))
     return _in_order(found.values())
 
 
