@@ -69,29 +69,34 @@ class Cve:
 class CveSet:
     """Some CVEs of an index. To count them is cheap; ``cves`` are made when asked for."""
 
-    _mask: int
+    mask: int
+    """The same as a number, to tell sets of one index apart."""
     _all: tuple[Cve, ...] = field(repr=False)
     _packages: Mapping[str | None, int] = field(repr=False, hash=False)
     _severities: Mapping[str, int] = field(repr=False, hash=False)
 
     def __len__(self) -> int:
-        return self._mask.bit_count()
+        return self.mask.bit_count()
 
     @property
     def cves(self) -> tuple[Cve, ...]:
         """By year and number."""
-        return tuple(self._all[place] for place in _bits(self._mask))
+        return tuple(self._all[place] for place in _bits(self.mask))
 
-    def by_package(self) -> Iterator[tuple[str | None, CveSet]]:
-        """Packages with what is theirs, by name; first None with those that no notes give a package for."""
+    def by_package(self) -> Iterator[tuple[str | None, int]]:
+        """Packages with what is theirs, as ``mask``, by name; first None with what has no package."""
         for name, mask in self._packages.items():
-            if mask & self._mask:
-                yield name, replace(self, _mask=mask & self._mask)
+            if theirs := mask & self.mask:
+                yield name, theirs
+
+    def part(self, mask: int) -> CveSet:
+        """Of the same index those that the number says."""
+        return replace(self, mask=mask)
 
     def severities(self) -> Iterator[tuple[str, int]]:
         """How many have a severity, the gravest first; those of which no notes say one are in none."""
         for word, mask in self._severities.items():
-            if count := (mask & self._mask).bit_count():
+            if count := (mask & self.mask).bit_count():
                 yield word, count
 
 
@@ -142,7 +147,7 @@ class CveIndex:
 
     def gained_set(self, before: Version, after: Version) -> CveSet:
         """The same, to count."""
-        return replace(self._none, _mask=self._known.get(after, 0) & ~self._known.get(before, 0))
+        return replace(self._none, mask=self._known.get(after, 0) & ~self._known.get(before, 0))
 
     def first_in(self, channel: str, version: Version) -> tuple[Cve, ...]:
         """What the channel has from this release on, withdrawn or not."""
@@ -150,10 +155,10 @@ class CveIndex:
 
     def first_set(self, channel: str, version: Version) -> CveSet:
         """The same, to count."""
-        return replace(self._none, _mask=self._first.get((channel, version), 0))
+        return replace(self._none, mask=self._first.get((channel, version), 0))
 
     def _of(self, mask: int) -> tuple[Cve, ...]:
-        return replace(self._none, _mask=mask).cves
+        return replace(self._none, mask=mask).cves
 
 
 def cve_index(site: Site) -> CveIndex:
@@ -280,7 +285,7 @@ def _index(site: Site) -> CveIndex:
         _first=count.first,
         _parents=count.parents,
         _none=CveSet(
-            _mask=0,
+            mask=0,
             _all=cves,
             _packages=_masks(cves, lambda cve: cve.packages or (None,), lambda name: (name or "").lower()),
             _severities=_masks(cves, lambda cve: filter(None, [cve.severity]), SEVERITIES.index),

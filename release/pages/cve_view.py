@@ -53,6 +53,7 @@ class Cell:
     href: str
     text: str
     told: bool
+    withdrawn: bool
     note: str
 
 
@@ -176,7 +177,7 @@ def _row(cve: Cve, names: tuple[str, ...], page: str) -> CveRow:
 def _cell(fixed: Fixed, page: str) -> Cell:
     note = "withdrawn" if fixed.withdrawn else f"{fixed.earlier}: withdrawn" if fixed.earlier else ""
     href = addresses.from_page(page, addresses.release_page(fixed.version))
-    return Cell(href, str(fixed.version), fixed.told, note)
+    return Cell(href, str(fixed.version), fixed.told, fixed.withdrawn, note)
 
 
 def _packages(cves: tuple[Cve, ...]) -> str:

@@ -9,8 +9,10 @@ from markupsafe import Markup
 
 from release.pages import addresses
 from release.pages.cve_index import CveSet
+from release.pages.once import Once
+from release.pages.site import Site
 
-SHOWN = 500
+SHOWN = 300
 """So many ids are on a page; of packages with more only the number, those with fewest ids first."""
 
 FEW = 6
@@ -32,35 +34,57 @@ class PackageFixes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
-    """``count`` has each CVE once, also when it is in several packages; ``graves`` are severities."""
+    """``count`` has each CVE once, also when it is in several packages; ``graves`` are severities.
+
+    ``short`` are packages with so few ids that these need not be folded.
+    """
 
     count: int
-    packages: tuple[PackageFixes, ...]
+    long: tuple[PackageFixes, ...]
+    short: tuple[PackageFixes, ...]
     graves: tuple[tuple[str, int], ...]
     told_in_full: bool
 
+    @property
+    def packages(self) -> int:
+        """How many packages there are."""
+        return len(self.long) + len(self.short)
 
-def security_of(cves: CveSet, page: str) -> Security:
+
+def security_of(site: Site, cves: CveSet, page: str) -> Security:
     """The CVEs by package, the package with most first."""
-    by_package = list(cves.by_package())
-    room, shown = SHOWN, set()
-    for name, found in sorted(by_package, key=lambda pair: (len(pair[1]), pair[0] or "")):
-        if len(found) <= room:
-            room -= len(found)
-            shown.add(name)
+    by_package = [(theirs.bit_count(), name, theirs) for name, theirs in cves.by_package()]
+    by_package.sort(key=lambda one: one[0])
+    known, room, packages = _made(site), SHOWN, []
+    for count, name, theirs in by_package:
+        is_shown = count <= room
+        room -= count if is_shown else 0
+        key = (name, theirs, is_shown)
+        if key not in known:
+            known[key] = _package(name, cves.part(theirs), page, is_shown=is_shown)
+        packages.append(known[key])
+    packages.sort(key=lambda package: -package.count)
     return Security(
         count=len(cves),
-        packages=tuple(
-            PackageFixes(
-                name=ELSEWHERE if name is None else name,
-                count=len(found),
-                ids=_links(found, page) if name in shown else None,
-                is_short=name in shown and len(found) < FEW,
-            )
-            for name, found in sorted(by_package, key=lambda pair: -len(pair[1]))
-        ),
+        long=tuple(package for package in packages if not package.is_short),
+        short=tuple(package for package in packages if package.is_short),
         graves=tuple(cves.severities()),
-        told_in_full=len(shown) == len(by_package),
+        told_in_full=all(package.ids is not None for package in packages),
+    )
+
+
+@Once
+def _made(_site: Site) -> dict[tuple[str | None, int, bool], PackageFixes]:
+    """Most ways to what a channel is at have the same fixes of a package. All pages are as deep."""
+    return {}
+
+
+def _package(name: str | None, found: CveSet, page: str, *, is_shown: bool) -> PackageFixes:
+    return PackageFixes(
+        name=ELSEWHERE if name is None else name,
+        count=len(found),
+        ids=_links(found, page) if is_shown else None,
+        is_short=is_shown and len(found) < FEW,
     )
 
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from release.catalog.version import Version
 from release.pages import addresses
 from release.pages.cve_index import cve_index
-from release.pages.from_changes import Told, told_of
+from release.pages.from_changes import Told, change_counts, told_of
 from release.pages.from_cves import Security, security_of
 from release.pages.lineage import NOTHING, software_versions
 from release.pages.links import Link, release_link
@@ -25,6 +25,9 @@ from release.pages.standings import Level, Mark, marks
 from release.pages.view import Frame, frame, kernel_version
 from release.pages.wording import Time, channel_title, counted, listing, time_of
 
+ROWS = 30
+"""So many releases on the way have a row; of older ones there are links."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoftwareRow:
@@ -38,12 +41,13 @@ class SoftwareRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BetweenRow:
-    """A release on the way; ``cves`` is how many the channel has from it on."""
+    """A release on the way; of ``cves`` and ``changes`` how many the channel has from it on."""
 
     link: Link
     since: Time
     kernel: str
     cves: int
+    changes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,8 @@ class Path:
     """From the version to what a channel is at. ``titles`` has more than one where several are alike.
 
     ``advice`` says whether to take it, the gravest first. ``rows`` are the releases after the version up to
-    the head, the newest first. ``down``: the channel is at an older one.
+    the head, the newest first, ``older`` those that there is no room for in the table. ``down``: the
+    channel is at an older one.
     """
 
     name: str
@@ -77,12 +82,18 @@ class Path:
     ended: bool
     move: Move | None
     rows: tuple[BetweenRow, ...]
+    older: tuple[BetweenRow, ...]
     software: tuple[SoftwareRow, ...]
     security: Security
     lost: int
     told: Told
     floors: tuple[tuple[Link, str], ...]
     compare: str
+
+    @property
+    def count(self) -> int:
+        """How many releases there are after the version."""
+        return len(self.rows) + len(self.older)
 
     @property
     def newest(self) -> bool:
@@ -113,11 +124,14 @@ def from_files(site: Site, press: Press) -> Iterator[tuple[str, bytes]]:
     made once.
     """
     macros = press.environment.get_template("_from.html").module
-    rows, items = _Printer(macros.row), _Printer(macros.item)  # type: ignore[attr-defined]  # macros
+    parts = {
+        name: _Printer(getattr(macros, name))
+        for name in ("row", "older", "item", "long", "short", "software")
+    }
     for published in site.newest_first():
         path = addresses.from_version_page(published.release.version)
         view = from_view(site, published)
-        yield path, press.page("from.html", view=view, rows=rows, items=items)
+        yield path, press.page("from.html", view=view, parts=parts)
 
 
 class _Printer:
@@ -155,7 +169,7 @@ def from_view(site: Site, published: PublishedRelease) -> FromView:
         version=str(version),
         crumbs=(
             Link(addresses.from_page(page, addresses.RELEASES), "Releases"),
-            Link(addresses.from_page(page, addresses.release_page(version)), str(version)),
+            release_link(site, version, page),
         ),
         summary=summary,
         notices=release_notices(site, published, page) if published.withdrawn else (),
@@ -241,6 +255,8 @@ def _path(site: Site, published: PublishedRelease, way: _Way, names: list[str], 
     head = way.head
     version, target = published.release.version, head.release.version
     index, entry = cve_index(site), head.entry(name)
+    all_rows = _all_rows(site)
+    rows = tuple(all_rows[name, one.release.version] for one in reversed(way.gained))
     ended = _has_ended(site, name)
     return Path(
         name=name,
@@ -254,11 +270,12 @@ def _path(site: Site, published: PublishedRelease, way: _Way, names: list[str], 
         down=target < version,
         ended=ended,
         move=_move(site, published, name, page) if ended else None,
-        rows=tuple(_all_rows(site)[name, one.release.version] for one in reversed(way.gained)),
+        rows=rows[:ROWS],
+        older=rows[ROWS:],
         software=software_rows(published.release, head.release),
-        security=security_of(index.gained_set(version, target), page),
+        security=security_of(site, index.gained_set(version, target), page),
         lost=len(index.gained_set(target, version)),
-        told=told_of(site, name, way.gained, page),
+        told=told_of(site, name, way.gained),
         floors=tuple(
             (release_link(site, floor.version, page), floor.reason)
             for floor in site.floors
@@ -286,6 +303,7 @@ def _row(site: Site, published: PublishedRelease, channel: str, page: str) -> Be
         since=time_of(release.created if entry is None else entry.since),
         kernel=kernel_version(release) or NOTHING,
         cves=len(cve_index(site).first_set(channel, release.version)),
+        changes=change_counts(site)[channel, release.version],
     )
 
 
@@ -342,5 +360,5 @@ def _summary(path: Path) -> str:
         return f"{path.titles}: it is the newest."
     if path.down:
         return f"{path.titles} {path.verb} at {path.head.text}, which is older."
-    releases, cves = counted(len(path.rows), "release"), counted(path.security.count, "CVE")
+    releases, cves = counted(path.count, "release"), counted(path.security.count, "CVE")
     return f"{path.titles} {path.verb} at {path.head.text}: {releases} on, with fixes of {cves}."

@@ -55,7 +55,7 @@ def test_cves_are_those_that_the_version_does_not_have() -> None:
     )
     (path,) = seen(sample, "1.0.1").paths
     assert path.security.count == 2
-    assert [(one.name, one.count) for one in path.security.packages] == [("zlib", 2), ("curl", 1)]
+    assert [(one.name, one.count) for one in path.security.short] == [("zlib", 2), ("curl", 1)]
     assert [(row.link.text, row.cves) for row in path.rows] == [("1.0.3", 1), ("1.0.2", 1)]
     assert "<a href=../../cve/2024/index.html#CVE-2024-0003>" in html(sample, "1.0.1")
 
@@ -65,8 +65,8 @@ def test_ids_of_packages_with_few_are_shown_before_those_with_many() -> None:
     notes = f"{fixes(*many, package='Linux')}- curl (CVE-2024-0001)\n"
     sample = site_at(ours("1.0.1", "alpha"), ours("1.0.2", "alpha", notes=notes))
     index = cve_index(sample)
-    security = security_of(index.gained_set(Version(1, 0, 1), Version(1, 0, 2)), "from/1/index.html")
-    assert [(one.name, one.count, one.ids is None) for one in security.packages] == [
+    security = security_of(sample, index.gained_set(Version(1, 0, 1), Version(1, 0, 2)), "from/1/index.html")
+    assert [(one.name, one.count, one.ids is None) for one in (*security.long, *security.short)] == [
         ("Linux", SHOWN, True),
         ("curl", 1, False),
     ]
@@ -112,10 +112,11 @@ def test_only_the_newest_releases_are_told_in_full_and_the_page_says_so() -> Non
         ours("1.0.2", "alpha", notes=f"#### Changes:\n\n{lines}"),
     )
     (path,) = seen(sample, "1.0.0").paths
-    assert [(link.text, count) for link, count in path.told.untold] == [("1.0.1", 1)]
+    assert path.told.untold == 1
+    assert [(row.link.text, row.changes) for row in path.rows] == [("1.0.2", LINES), ("1.0.1", 1)]
     page = html(sample, "1.0.0")
     assert "An old change" not in page
-    assert "Those of older ones are on their own pages" in page
+    assert "Those of the 1 older one is on its own page" in page
 
 
 def test_whether_to_take_it_is_said() -> None:
