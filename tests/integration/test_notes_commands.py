@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from release.bundle.change import ChangeKind
+from release.bundle.document import decode
 from release.cli.main import run
-from tests.small_yard import NEW, SmallYard
+from tests.small_yard import NEW, OLD, SmallYard
 
 
 def test_lint_says_file_line_and_mend_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,3 +80,21 @@ def test_notes_that_the_image_does_not_keep_stop_the_candidate_before_anything_i
     small_yard.settings.write_text(f'{settings}\n[notes.packages]\nLinux = "none/none"\n')
     assert small_yard.humpyard(*build) == 0
     assert "0 promises of the notes are kept, 2 are not checked" in capsys.readouterr().err
+
+
+def test_a_release_tells_what_is_new_and_records_all_that_it_has(small_yard: SmallYard) -> None:
+    changelog, work = small_yard.root / "changelog", small_yard.root / "work"
+    (changelog / "security" / "2026-01-01-curl.md").write_text("- curl (CVE-2026-1111)\n")
+    small_yard.publish(OLD, offered_in=("alpha",))
+    (changelog / "breaking" / "2026-01-02-lever.md").write_text("- Dropped the lever\n")
+    build = ["candidate", "build", str(small_yard.image_set(NEW)), "--version", str(NEW)]
+    assert small_yard.humpyard(*build, "--channel", "beta", "--derives-from", str(OLD)) == 0
+    since = f"_Changes since **Alpha {OLD}**_\n\n#### Breaking changes:\n\n- Dropped the lever\n"
+    assert (work / str(NEW) / "notes.md").read_text() == since
+    (document,) = (work / str(NEW) / "staging" / "releases").glob("*/release.json")
+    release = decode(document.read_bytes())
+    assert release.notes == since
+    assert {(change.kind, change.text) for change in release.changes} == {
+        (ChangeKind.SECURITY, ""),
+        (ChangeKind.BREAKING, "- Dropped the lever"),
+    }
