@@ -37,12 +37,14 @@ class Stage:
             ToolError: it failed; says what it complained.
         """
         who = [] if by is None else self._identity(by)
-        out, err = io.StringIO(), io.StringIO()
+        out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = run([*arguments, *who, "--settings", str(self.settings)])
+        out.seek(0)
+        said = out.read()
         if code:
-            raise ToolError(f"humpyard {shlex.join(arguments)}: {code}: {err.getvalue()}{out.getvalue()}")
-        return out.getvalue()
+            raise ToolError(f"humpyard {shlex.join(arguments)}: {code}: {err.getvalue()}{said}")
+        return said
 
     def _identity(self, name: str) -> list[str]:
         secret = self.root / "secret" / f"{name.lower()}.asc"
