@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from release.canonical import Json
 from release.notes.characters import FORBIDDEN
@@ -19,6 +19,9 @@ Object = dict[str, Json]
 SCHEMA_VERSION = 1
 """Of every document that is ours. Names are only ever added, and their meaning never changes."""
 
+_ESCAPED = (b"\x7f", b"\\u00", b"\\b", b"\\f", b"\\r")
+"""How control characters stand in JSON."""
+
 
 def dump(value: Mapping[str, Json], *, compact: bool = False, ascii_only: bool = False) -> bytes:
     """The document: indented by two unless ``compact``, names in the order given, one line feed at the end.
@@ -26,10 +29,24 @@ def dump(value: Mapping[str, Json], *, compact: bool = False, ascii_only: bool =
     UTF-8; with ``ascii_only`` all else is escaped. Characters that act on the reader are replaced by U+FFFD,
     in names as well as in values.
     """
-    clean = readable(dict(value))
+    found = dict(value)
     if ascii_only:
-        return json.dumps(clean, indent=2).encode() + b"\n"
-    return to_json(clean, indent=None if compact else 2) + b"\n"  # json's bytes, in an eighth of its time
+        return json.dumps(readable(found), indent=2).encode() + b"\n"
+    indent = None if compact else 2
+    try:
+        data = to_json(found, indent=indent)  # json's bytes, in an eighth of its time
+    except PydanticSerializationError:  # half of a surrogate pair
+        data = b""
+    if not data or _may_act(data):
+        data = to_json(readable(found), indent=indent)
+    return data + b"\n"
+
+
+def _may_act(data: bytes) -> bool:
+    """Whether JSON may have a character that acts on the reader: never no where it has one."""
+    if any(mark in data for mark in _ESCAPED):
+        return True
+    return not data.isascii() and FORBIDDEN.search(data.decode()) is not None
 
 
 def readable(value: Json) -> Json:

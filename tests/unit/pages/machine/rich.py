@@ -147,7 +147,7 @@ def _with_images(one: BoardRelease) -> BoardRelease:
     return replace(one, files=tuple(artifact(name, 4321) for name in IMAGES))
 
 
-HARM = "</script><script>alert(1)</script>\x1b[31m\u202egnp\x00 & \"'\t<b>"
+HARM = "</script><script>alert(1)</script>\x1b[31m\u202egnp\x00\x9b\x7f\r\ud800 & \"'\t<b>"
 
 
 def harmful_site() -> Site:
