@@ -1,6 +1,6 @@
 """What a check reads from a page: its links, its ids, and whether its policy fits what is in it. Pure.
 
-Made for pages as this package writes them: lower-case tags, attributes in double quotes. It is no HTML
+Made for pages as this package writes them: lower-case tags, values in double quotes or none. It is no HTML
 parser, and no validator: vnu is one.
 """
 
@@ -14,8 +14,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_TAG = re.compile(r'<([a-z][a-z0-9]*)((?:\s+[a-z][a-z:-]*(?:="[^"]*")?)+)\s*/?>')
-_ATTRIBUTE = re.compile(r'([a-z][a-z:-]*)(?:="([^"]*)")?')
+_VALUE = r"""="[^"]*"|=[^\s"'=<>`]+"""
+_TAG = re.compile(rf"<([a-z][a-z0-9]*)((?:\s+[a-z][a-z:-]*(?:{_VALUE})?)+)\s*/?>")
+_ATTRIBUTE = re.compile(rf"([a-z][a-z:-]*)({_VALUE})?")
 _INLINE = re.compile(r"<(script|style)((?:\s[^>]*)?)>(.*?)</\1>", re.DOTALL)
 _LOADED = re.compile(r"@import|url\(\s*[\"']?(?!data:)", re.IGNORECASE)
 _RELATIONS = frozenset({"stylesheet", "icon", "preload", "modulepreload", "manifest", "prefetch"})
@@ -59,7 +60,7 @@ def read_page(data: bytes) -> PageFacts:
     ids: Counter[str] = Counter()
     policy = canonical = None
     for tag, written in _TAG.findall(text):
-        given = {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(written)}
+        given = {name: _value(value) for name, value in _ATTRIBUTE.findall(written)}
         faults += _forbidden(tag, given)
         if "id" in given:
             ids[given["id"]] += 1
@@ -83,6 +84,10 @@ def read_page(data: bytes) -> PageFacts:
         style=b"".join(code.encode() for kind, _, code in inline if kind == "style"),
         scripts=tuple(code.encode() for kind, given, code in inline if kind == "script" and _runs(given)),
     )
+
+
+def _value(written: str) -> str:
+    return html.unescape(written[1:].strip('"'))
 
 
 def _forbidden(tag: str, given: dict[str, str]) -> Iterator[str]:

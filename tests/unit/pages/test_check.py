@@ -71,6 +71,8 @@ def test_a_good_site_passes() -> None:
         ('<a href="releases/1.0.0/">x</a>', "leads nowhere"),
         ('<a href="releases/1.0.0/index.html#gone">x</a>', "no such place"),
         ('<a href="#gone">x</a>', "no such place"),
+        ("<a class=x href=gone.html>x</a>", "'gone.html' leads nowhere"),
+        ("<tr id=a><td><a href=#a>x</a>", ""),
         ('<a class="b" href="/index.html">x</a>', "works on no other mirror"),
         ('<a href="//evil.example/x">x</a>', "works on no other mirror"),
         ('<a href="javascript:alert(1)">x</a>', "none that belongs"),
