@@ -73,8 +73,7 @@ def test_an_id_stays_with_the_words() -> None:
     assert change_id("- a\n  b") == change_id("-  a b ") != change_id("- a c")
 
 
-@given(st.text(alphabet="-*+ \t\n#`_a:[]()", max_size=60))
-def test_no_text_is_lost(text: str) -> None:
-    """But for headings, every word is in a passage."""
-    kept = sum(one.text.count("[") for one in passages(text.replace("#", "").replace(":", "")))
-    assert kept >= sum(line.count("[") for line in text.split("\n") if "*" not in line and "_" not in line)
+@given(st.text(alphabet="-+ \t\n`a[]()", max_size=60))
+def test_no_word_is_lost(text: str) -> None:
+    """Whatever the lists look like; there are no headings in it."""
+    assert sum(one.text.count("a") for one in passages(text)) == text.count("a")
