@@ -26,8 +26,14 @@ PAGES = [
     "full/index.html",
     "full/releases/1.0.10/index.html",
     "full/releases/1.1.0/index.html",
+    "full/releases/index.html",
+    "full/channels/alpha/index.html",
+    "full/releases/1.0.9/index.html",
     "empty/index.html",
+    "empty/releases/index.html",
+    "empty/channels/lts/index.html",
     "stopped/index.html",
+    "stopped/channels/beta/index.html",
     "stopped/releases/0.9.1/index.html",
     "stopped/releases/1.0.9/index.html",
     "stopped/releases/1.0.10/index.html",
@@ -172,7 +178,8 @@ def test_a_reader_gets_from_a_notice_to_the_release_it_is_about(browser: Browser
     assert page.get_by_role("heading", name=titles[2]).is_visible()
     page.go_back()
     page.locator("#channel-lts").get_by_role("link", name="LTS 2026").click()
-    assert page.url.endswith("#channel-lts-2026")
+    assert page.locator("h1").inner_text() == "LTS 2026 is at 1.0.9"
+    page.go_back()
     page.locator("#channel-beta").get_by_role("link", name="Why, and what to do").click()
     assert page.url.endswith("/releases/1.0.10/index.html#status")
     page.close()
@@ -180,14 +187,15 @@ def test_a_reader_gets_from_a_notice_to_the_release_it_is_about(browser: Browser
 
 def test_what_is_withdrawn_is_seen_without_colours(browser: Browser, root: Path) -> None:
     """In forced colours and in print the words and the line through the version remain."""
-    page = opened(browser, (root / "stopped/index.html").as_uri())
+    page = opened(browser, (root / "stopped/releases/index.html").as_uri())
     for media in ({"forced_colors": "active"}, {"forced_colors": "none", "media": "print"}):
         page.emulate_media(**media)  # type: ignore[arg-type]  # some of playwright's literals
         row = page.locator("tr.gone").first
         assert row.inner_text().count("withdrawn") == 2
         assert row.locator("s").evaluate("e => getComputedStyle(e).textDecorationLine") == "line-through"
-        border = page.locator(".notice.bad").first.evaluate("e => getComputedStyle(e).borderLeftWidth")
-        assert border == "5px"
+    page.goto((root / "stopped/index.html").as_uri())
+    border = page.locator(".notice.bad").first.evaluate("e => getComputedStyle(e).borderLeftWidth")
+    assert border == "5px"
     page.close()
 
 
@@ -208,4 +216,6 @@ def test_print_shows_everything_in_black_on_white(browser: Browser, root: Path) 
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.locator("#provenance").is_visible()
     assert not page.locator(".top nav").is_visible()
+    page.locator("details").first.evaluate("e => e.open = false")
+    assert page.locator("details .ids").first.evaluate("e => e.checkVisibility()")
     page.close()
