@@ -25,7 +25,7 @@ _SECTIONS = (
     (re.compile(r"breaking( changes)?"), ChangeKind.BREAKING),
     (re.compile(r"actions? required"), ChangeKind.ACTION_REQUIRED),
     (re.compile(r"security( (fix(es)?|updates?))?"), ChangeKind.SECURITY),
-    (re.compile(r"bu[gx] ?fix(es)?"), ChangeKind.BUGFIXES),
+    (re.compile(r"(bug|bux) ?fix(es)?"), ChangeKind.BUGFIXES),
     (re.compile(r"changes"), ChangeKind.CHANGES),
     (re.compile(r"(.* )?updates"), ChangeKind.UPDATES),
 )

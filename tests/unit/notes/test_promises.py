@@ -82,7 +82,7 @@ def test_the_highest_promise_counts() -> None:
 def test_what_the_notes_may_mean_is_not_guessed() -> None:
     kept, unkept, unchecked = outcome(
         "SDK: curl (99)",
-        "sysext-podman: passt (99)",
+        "sysext-podman: crun (99)",
         "dev: glib (99)",
         "ntp (99)",
         "Rust (99)",
@@ -91,7 +91,7 @@ def test_what_the_notes_may_mean_is_not_guessed() -> None:
     assert (kept, unkept) == (["XZ utils 5.4"], [])
     assert unchecked == {
         "curl": "for SDK, not for the image",
-        "passt": "for sysext-podman, not for the image",
+        "crun": "for sysext-podman, not for the image",
         "glib": "for dev, not for the image",
         "ntp": "may be net-misc/ntp or sys-apps/ntp",
         "Rust": "no package of this name is in the image",
