@@ -1,0 +1,206 @@
+"""What people come for, in a browser, on Flatcar's whole history: with scripts, without, from a disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from release.pages.compare import compare_files
+from release.pages.cve_view import cve_files
+from release.pages.from_view import from_files
+from release.pages.press import Press
+from release.pages.serving import serving
+from release.pages.sources import home_files
+from tests.e2e.test_pages_browser import CHROMIUM, FLAGS, NOT_WIDE
+from tests.programs import missing
+from tests.unit.pages.told import real_site
+
+pytestmark = pytest.mark.shared
+
+HAS_IT = "LTS 2024: fixed in 4081.3.0. 4081.3.2 has it."
+
+
+@pytest.fixture(scope="session")
+def root(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages that answer, of 540 releases."""
+    site, press, root = real_site(shared), Press(), tmp_path_factory.mktemp("journeys")
+    for source in (home_files, cve_files, compare_files, from_files):
+        for path, data in source(site, press):
+            file = root / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+    return root
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium. Skips where it is missing, fails there when ``CI=true``."""
+    if not CHROMIUM.exists():
+        missing(f"{CHROMIUM} is not installed (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=["served", "from a disk"])
+def start(request: pytest.FixtureRequest, root: Path) -> Iterator[str]:
+    """The address of the root of the pages."""
+    if request.param == "from a disk":
+        yield f"{root.as_uri()}/"
+    else:
+        with serving(root) as address:
+            yield address
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page with scripts. What the browser complains about fails the test."""
+    yield from opened(browser, scripts=True)
+
+
+@pytest.fixture
+def plain(browser: Browser) -> Iterator[Page]:
+    """A page without scripts."""
+    yield from opened(browser, scripts=False)
+
+
+def opened(browser: Browser, *, scripts: bool) -> Iterator[Page]:
+    context = browser.new_context(java_script_enabled=scripts, viewport={"width": 1100, "height": 800})
+    page, complaints = context.new_page(), list[str]()
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
+    assert not complaints
+
+
+def test_i_run_4081_3_2_what_do_i_get_and_does_it_fix_a_cve(start: str, page: Page) -> None:
+    page.goto(f"{start}from/4081.3.2/index.html")
+    assert "are at 4081.3.10: 8 releases on, with fixes of 2252 CVEs" in page.locator(".lede").inner_text()
+    kernel = page.locator("#lts-2024 tr:has(th:text-is('kernel')) td").all_inner_texts()
+    assert kernel == ["6.6.83", "6.6.150", "updated"]
+    page.get_by_label("Does 4081.3.2 have the fix of").fill("cve-2024-6387 ")
+    page.get_by_role("button", name="Look up").click()
+    page.wait_for_url("**/cve/2024/index.html?*#CVE-2024-6387")
+    assert page.locator(".answer").inner_text() == f"CVE-2024-6387: {HAS_IT}"
+    row = page.locator("#CVE-2024-6387")
+    assert row.evaluate("e => e.matches(':target') && e.getBoundingClientRect().bottom < innerHeight")
+    assert page.get_by_role("cell", name=HAS_IT).or_(page.locator("th", has_text=HAS_IT)).count() == 1
+    assert row.get_by_role("link", name="CVE-2024-6387").get_attribute("href") == (
+        "https://www.cve.org/CVERecord?id=CVE-2024-6387"
+    )
+    row.get_by_role("link", name="4081.3.0").hover()
+
+
+def test_the_same_without_scripts(start: str, plain: Page) -> None:
+    plain.goto(f"{start}from/4081.3.2/index.html")
+    assert "are at 4081.3.10: 8 releases on, with fixes of 2252 CVEs" in plain.locator(".lede").inner_text()
+    plain.get_by_role("link", name="row of its id").click()
+    plain.get_by_role("link", name="2024", exact=True).click()
+    plain.goto(f"{plain.url}#CVE-2024-6387")
+    place = plain.locator("#cves thead th").all_inner_texts().index("LTS 2024")
+    cells = plain.locator("#CVE-2024-6387 > *")
+    assert cells.nth(place).inner_text() == "4081.3.0"
+    assert "Absence here does not mean unaffected" in plain.locator(".lede").inner_text()
+
+
+def test_a_form_that_needs_scripts_explains_itself_without(start: str, plain: Page) -> None:
+    plain.goto(f"{start}from/4081.3.2/index.html")
+    plain.get_by_label("Does 4081.3.2 have the fix of").fill("CVE-2024-6387")
+    plain.get_by_role("button", name="Look up").click()
+    plain.wait_for_url("**/cve/index.html?*id=CVE-2024-6387*")
+    assert "Without JavaScript the form cannot jump" in plain.locator("#lookup").inner_text()
+
+
+def test_what_a_version_does_not_have_and_what_nobody_names(start: str, page: Page) -> None:
+    page.goto(f"{start}cve/2024/index.html?channel=lts-2024&from=4081.3.2#CVE-2024-35834")
+    told = "CVE-2024-35834: LTS 2024: fixed in 4081.3.10. 4081.3.2 does not have it."
+    assert page.locator(".answer").inner_text() == told
+    page.get_by_label("I run").fill("4081.3.10")
+    assert page.locator(".answer").inner_text().endswith("4081.3.10 has it.")
+    page.goto(f"{start}cve/index.html?id=CVE-2024-99999999")
+    page.wait_for_url("**/cve/2024/index.html?*")
+    answer = "No notes name CVE-2024-99999999. That does not mean unaffected."
+    assert page.locator(".answer").inner_text() == answer
+    page.goto(f"{start}cve/index.html?id=CVE-1999-0001")
+    assert page.locator(".answer").inner_text().startswith("No notes name a CVE of 1999.")
+    page.goto(f"{start}cve/index.html?id=<img src=x onerror=alert(1)>")
+    assert page.locator(".answer").inner_text() == "Not an id like CVE-2024-6387."
+
+
+def test_a_year_can_be_filtered_by_package_and_channel(start: str, page: Page) -> None:
+    page.goto(f"{start}cve/2024/index.html")
+    page.get_by_label("Id or package").fill("OpenSSH")
+    shown = page.locator("#cves tbody tr:visible")
+    assert "CVE-2024-6387" in shown.all_inner_texts()[0]
+    assert page.locator("#list-title").inner_text() == f"{shown.count()} of 2193 ids"
+    page.get_by_label("Channel").select_option("Stable")
+    assert page.locator("#cves thead th:visible").all_inner_texts() == ["CVE", "Package", "Stable"]
+    assert page.locator("#CVE-2024-6387 td:visible").all_inner_texts() == ["openssh", "3815.2.5"]
+
+
+def test_compare_two_from_the_home_page(start: str, page: Page) -> None:
+    page.goto(f"{start}index.html")
+    page.get_by_label("I run").fill("4081.3.2")
+    page.get_by_role("button", name="Compare").click()
+    page.wait_for_url("**/compare/index.html?from=4081.3.2&to=*")
+    page.get_by_label("To", exact=True).fill("4593.2.5")
+    page.get_by_role("button", name="Compare").click()
+    page.wait_for_url("**/compare/index.html?from=4081.3.2&to=4593.2.5")
+    assert page.locator("#result h2").inner_text() == "LTS 2024 4081.3.2 → Stable 4593.2.5"
+    assert page.locator("#result tr", has_text="containerd").inner_text().split() == [
+        "containerd",
+        "1.7.21",
+        "2.1.5",
+        "updated",
+    ]
+    assert page.locator("#result h3").all_inner_texts() == [
+        "Software",
+        "2534 CVEs fixed",
+        "207 CVEs not told",
+    ]
+    page.locator("summary", has_text="openssl: 17").click()
+    assert page.locator("details[open] .ids a", has_text="CVE-").count() == 17
+    page.get_by_role("button", name="Swap").click()
+    page.wait_for_url("**from=4593.2.5&to=4081.3.2")
+    assert page.locator("#result .banner").inner_text() == "4081.3.2 is the lower version."
+    assert page.locator("#result .diff.downgraded").count() == 5
+
+
+def test_an_unknown_version_gets_suggestions_and_does_nothing_else(start: str, page: Page) -> None:
+    page.goto(f"{start}compare/index.html?from=4081.3.99&to=<img src=x onerror=alert(1)>")
+    assert (
+        page.locator("#result p").first.inner_text().startswith("4081.3.99 is not known. Near it: 4081.3.10 ")
+    )
+    assert page.locator("img").count() == 0
+    page.goto(f"{start}compare/index.html?from=4081.3.99&to=4593.2.5")
+    page.get_by_role("link", name="4081.3.10", exact=True).first.click()
+    page.wait_for_url("**from=4081.3.10&to=4593.2.5")
+    assert page.locator("#result h2").inner_text() == "LTS 2024 4081.3.10 → Stable 4593.2.5"
+
+
+def test_compare_without_scripts_leads_to_the_pages_from_each_version(start: str, plain: Page) -> None:
+    plain.goto(f"{start}compare/index.html?from=4081.3.2&to=4593.2.5")
+    assert "takes JavaScript" in plain.locator(".hero").inner_text()
+    assert not plain.get_by_role("button", name="Compare").is_visible()
+    plain.get_by_role("link", name="4081.3.2", exact=True).click()
+    assert plain.locator("h1").inner_text() == "From 4081.3.2"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "cve/index.html",
+        "cve/2024/index.html?channel=stable#CVE-2024-6387",
+        "from/2605.10.1/index.html",
+        "compare/index.html?from=4593.2.5&to=4081.3.2",
+    ],
+)
+def test_nothing_is_wider_than_a_small_telephone(root: Path, page: Page, path: str) -> None:
+    page.set_viewport_size({"width": 320, "height": 700})
+    page.goto(f"{root.as_uri()}/{path}")
+    assert page.evaluate(NOT_WIDE)
