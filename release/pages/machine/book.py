@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
+from release.bundle.change import Change
 from release.bundle.layout import document_key
+from release.bundle.release import Release
 from release.catalog.version import Version
+from release.notes.changes import items_of
 from release.notes.cves import Fix, fixes_in
 from release.notes.imported import ImportedRelease
 from release.pages.records import ChannelEntry, KnownIssue, PublishedRelease, Stop, standing
 from release.pages.site import Site
+
+_HEADED = re.compile("breaking|action", re.IGNORECASE)
+"""A word of the headings of what must be told. Notes without it need not be read for that."""
 
 
 class Status(StrEnum):
@@ -184,3 +191,12 @@ def architectures(published: PublishedRelease) -> tuple[str, ...]:
     if isinstance(release, ImportedRelease):
         return release.architectures
     return tuple(dict.fromkeys(board.board.architecture for board in release.boards))
+
+
+def attention(published: PublishedRelease) -> tuple[Change, ...]:
+    """Breaking changes, and those that ask for something to be done, as the release told them first."""
+    release = published.release
+    recorded = isinstance(release, Release) and bool(release.changes)
+    if not recorded and not _HEADED.search(release.notes):
+        return ()
+    return tuple(change for change in items_of(release) if change.kind.must_be_told)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from release.bundle.layout import Shipped, shipped
 from release.canonical import Json
 from release.pages import addresses
-from release.pages.machine.book import Book, architectures, cve_count, fixes, published_at
+from release.pages.machine.book import Book, architectures, attention, cve_count, fixes, published_at
 from release.pages.machine.writing import SCHEMA_VERSION, Object, dump, first_stop, link, moment, words
 from release.pages.records import ChannelEntry, KnownIssue, PublishedRelease, Rollout, standing
 from release.pages.wording import rfc3339
@@ -54,6 +54,10 @@ def release_document(book: Book, published: PublishedRelease) -> bytes:
             "cves": cve_count(published),
             "fixes": [
                 {"cve": fix.cve, "package": fix.package, "severity": fix.severity} for fix in fixes(published)
+            ],
+            "attention": [
+                {"id": change.id, "kind": change.kind.value, "text": change.text}
+                for change in attention(published)
             ],
             "known_issues": [_issue(issue, page) for issue in book.issues.get(release.version, ())],
             "evidence": [

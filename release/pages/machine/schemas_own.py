@@ -6,6 +6,7 @@ schema forbids none that it does not know.
 
 from __future__ import annotations
 
+from release.bundle.change import ChangeKind
 from release.pages.cve_index import SEVERITIES
 from release.pages.machine.book import Status
 from release.pages.machine.schema_parts import (
@@ -228,6 +229,8 @@ def release_schema() -> Schema:
             "facts": each({"type": "integer"}),
         }
     )
+    kinds = word(*(kind.value for kind in ChangeKind if kind.must_be_told))
+    change = record({"id": {"type": "string", "pattern": "^[0-9a-f]{16}$"}, "kind": kinds, "text": TEXT})
     withdrawn = record({**_STOP["properties"], "instead": each(VERSION, CHANNEL)})
     return record(
         {
@@ -250,6 +253,7 @@ def release_schema() -> Schema:
             "packages": maybe(PATH),
             "cves": COUNT,
             "fixes": every(record({"cve": CVE, "package": maybe(TEXT), "severity": maybe(_severity())})),
+            "attention": every(change),
             "known_issues": every(issue),
             "evidence": every(evidence),
             "revisions": every(record({"at": TIME, "what": TEXT})),

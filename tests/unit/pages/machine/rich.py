@@ -28,6 +28,8 @@ from tests.unit.pages.samples import AMD64, ARM64, NOTES, artifact, board, day, 
 
 BASE = "https://releases.example.org/pages/"
 
+BREAKING = " #### Breaking changes:\n\n - The old driver is gone\n "
+
 IMAGES = (
     "example_production_ami_image.bin.bz2",
     "example_production_gce.tar.gz",
@@ -111,7 +113,7 @@ def rich_site(base_url: str | None = BASE) -> Site:
         site,
         (
             imported("0.8.9", "edge", datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)),
-            imported("0.8.10", "stable", datetime(2021, 1, 2, 3, 4, 5, tzinfo=UTC), notes=" Nothing.\n "),
+            imported("0.8.10", "stable", datetime(2021, 1, 2, 3, 4, 5, tzinfo=UTC), notes=BREAKING),
             imported("0.7.1", "lts-2021", datetime(2021, 4, 2, 3, 4, 5, tzinfo=UTC)),
         ),
     )

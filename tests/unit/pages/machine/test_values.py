@@ -103,6 +103,12 @@ def test_an_imported_release_says_what_is_known_and_no_more() -> None:
     assert index["1.0.11"]["imported"] is False
 
 
+def test_breaking_changes_are_told_apart() -> None:
+    (change,) = read("api/v1/releases/0.8.10.json")["attention"]
+    assert (change["kind"], change["text"]) == ("breaking", "- The old driver is gone")
+    assert read("api/v1/releases/1.0.11.json")["attention"] == []
+
+
 def test_a_new_release_changes_the_document_of_the_one_before_and_of_no_other() -> None:
     before = rich_site()
     new = published(release("1.0.12", board(AMD64, payload(5000)), created=day(20)), alpha=day(20))
