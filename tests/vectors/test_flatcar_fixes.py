@@ -35,10 +35,7 @@ def test_all_but_177_are_told_with_a_package_and_none_with_a_severity(
     named = {fix.cve for fix in fixes if fix.package is not None}
     assert len({fix.cve for fix in fixes} - named) == 177
     assert not any(fix.severity for fix in fixes)
-    assert not any(
-        fix.package and re.search(r"\b(fix|vulnerability|vulnerabilities)", fix.package, re.IGNORECASE)
-        for fix in fixes
-    )
+    assert not any(re.search(r"\b(fix|multiple)", fix.package or "", re.IGNORECASE) for fix in fixes)
 
 
 def test_the_fix_of_regresshion_is_found(history: tuple[ImportedRelease, ...]) -> None:
