@@ -1,8 +1,9 @@
 """Building a candidate: image sets of one version become a signed, proven, staged release.
 
 verify inputs -> check notes -> unpack -> fetch sources -> build, for all boards; then sign, for all boards;
-then verify -> prove, for all boards (``release.line.board_steps``); then assemble. So people with offline keys
-are asked once, for everything. Nothing is published; everything is under ``work/<version>`` and can be thrown away.
+then verify -> prove, for all boards (``release.line.board_steps``); then assemble. So people with offline
+keys are asked once, for everything. Nothing is published; everything is under ``work/<version>`` and can be
+thrown away.
 """
 
 from __future__ import annotations
