@@ -185,6 +185,11 @@ def cve_count(published: PublishedRelease) -> int:
     return len({fix.cve for fix in fixes(published)})
 
 
+def fixed_count(published: PublishedRelease) -> int:
+    """How many of them the notes say are fixed in something; others stand in text that may say anything."""
+    return len({fix.cve for fix in fixes(published) if fix.package is not None})
+
+
 def architectures(published: PublishedRelease) -> tuple[str, ...]:
     """What machines it is for, as the boards or the imported list call them, each once."""
     release = published.release

@@ -9,7 +9,7 @@ from enum import StrEnum
 from itertools import chain
 
 from release.pages import addresses
-from release.pages.machine.book import Book, cve_count, moments
+from release.pages.machine.book import Book, fixed_count, moments
 from release.pages.notices import NO_REASON, SOON, ends_soon, skipped
 from release.pages.records import ChannelEntry, KnownIssue, PublishedRelease, Stop, standing
 from release.pages.site import Site
@@ -34,7 +34,7 @@ class News:
 
     ``channels`` are those whose feeds tell it; the feed of all does if it is ``common``. ``page`` is relative
     to the root of the pages. ``notes`` are Markdown, ``warnings`` plain text above them. ``order`` breaks
-    ties between what was published at the same time. ``fixes``: CVEs that the notes name.
+    ties between what was published at the same time. ``fixes``: CVEs that the notes say are fixed.
     """
 
     kind: Kind
@@ -90,7 +90,7 @@ def feeds_of(site: Site) -> tuple[Feed, ...]:
         Feed(
             identity=_SECURITY,
             title=f"{site.product} security fixes",
-            description=f"Releases of {site.product} whose notes name CVEs.",
+            description=f"Releases of {site.product} that fix something with a CVE id.",
             atom=addresses.SECURITY_FEED,
             json=addresses.SECURITY_JSON_FEED,
             page=addresses.CVES,
@@ -153,7 +153,7 @@ def _arrival(book: Book, published: PublishedRelease, entry: ChannelEntry) -> Ne
     state = "withdrawn" if published.withdrawn else "paused" if standing(entry.pauses) else None
     title = f"{book.site.product} {channel_title(entry.name)} {release.version}"
     warnings = _warnings(published, entry)
-    fixes = cve_count(published)
+    fixes = fixed_count(published)
     told = [*warnings, summary(release, entry.name), *([f"Fixes {counted(fixes, 'CVE')}."] if fixes else [])]
     terms = (entry.name, *(["security"] if fixes else []), *([state] if state else []))
     corrected = [revision.recorded for revision in published.revisions]

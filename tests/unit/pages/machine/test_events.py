@@ -11,6 +11,7 @@ import feedparser
 import pytest
 
 from release.catalog.version import Version
+from release.pages.history_merge import with_history
 from release.pages.machine.atom import atom_feed
 from release.pages.machine.json_feed import json_feed
 from release.pages.machine.news import Feed, feeds_of
@@ -52,6 +53,14 @@ def test_security_is_releases_whose_notes_name_cves_each_once() -> None:
     assert not {"lts/1.0.9", "lts/0.7.1", "stable/0.8.10"} & {*items}
     assert all("security" in item["tags"] for item in items.values())
     assert not any(key.startswith(("withdrawn", "issue")) for key in items)
+
+
+def test_a_cve_in_other_text_makes_no_security_release() -> None:
+    notes = "#### Changes:\n\n- Nobody is affected by CVE-2026-0009\n"
+    release = imported("7.0.0", "stable", datetime(2022, 1, 1, tzinfo=UTC), notes=notes)
+    sample = with_history(rich_site(), (release,))
+    assert "stable/7.0.0" not in told(sample, "security")
+    assert "Fixes" not in told(sample, "stable")["stable/7.0.0"]["summary"]
 
 
 def test_a_correction_changes_the_entry_and_says_so() -> None:
