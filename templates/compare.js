@@ -77,11 +77,11 @@
     }
   };
   const compare = (a, b) => {
-    const pair = [versions[a], versions[b]], [A, B] = pair, box = make("div");
-    if (data.listed.includes(a) && data.listed.includes(b)) lists(box, pair);
+    const both = [a, b], pair = both.map(place => versions[place]), [A, B] = pair, box = make("div");
+    if (both.every(place => data.listed.includes(place))) lists(box, pair);
     result.append(...[
-      make("h2", {}, [a, b].map(place => `${channels[data.of[place]]?.[1] || ""} ${versions[place]}`).join(" → ")),
-      [a, b].filter(place => data.withdrawn.includes(place)).map(place => banner("bad", `${versions[place]} is withdrawn: do not install it.`)),
+      make("h2", {}, both.map(place => `${channels[data.of[place]]?.[1] || ""} ${versions[place]}`).join(" → ")),
+      both.filter(place => data.withdrawn.includes(place)).map(place => banner("bad", `${versions[place]} is withdrawn: do not install it.`)),
       b < a ? banner("warn", `${B} is the lower version.`) : [],
       make("p", {}, pair.map(version => [link(`../releases/${version}/index.html`, version), " · "]), link(`../from/${A}/index.html`, `all that leads on from ${A}`)),
       differences("Software", A, B, software(a), software(b)),

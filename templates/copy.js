@@ -5,7 +5,6 @@ if (navigator.clipboard) {
   document.body.append(status);
   for (const block of document.querySelectorAll("pre[data-copy]")) {
     const button = make("button", "plain copy", "Copy");
-    button.type = "button";
     button.append(make("span", "unseen", ` ${block.ariaLabel || ""}`));
     const say = text => { status.textContent = button.firstChild.data = text; };
     button.addEventListener("click", () => navigator.clipboard.writeText(block.textContent).then(

@@ -62,7 +62,7 @@ def test_every_id_is_an_anchor_of_its_year_and_leads_to_its_record() -> None:
     pages = dict(cve_files(site_at(ours("1.0.1", "alpha", notes=fixes(A, B))), Press()))
     assert sorted(pages) == ["cve/2023/index.html", "cve/2024/index.html", "cve/index.html"]
     page = pages["cve/2024/index.html"].decode()
-    assert re.findall(r"<tr id=(\S+)><th scope=row><a href=([^>\s]+)>", page) == [
+    assert re.findall(r'<tr id=(\S+)><th scope=row><a href="([^"]+)">', page) == [
         (A, f"https://www.cve.org/CVERecord?id={A}")
     ]
     assert "Absence here does not mean unaffected" in page
