@@ -133,7 +133,6 @@ def _documents() -> tuple[Reading, ...]:
         ("API", addresses.API_INDEX, "Where the documents below api/v1/ are, and their JSON Schemas."),
         ("Channels", addresses.API_CHANNELS, "What each channel is at, its rollout and its support."),
         ("CVEs", addresses.API_CVES, "Ids, packages, and the release that first has the fix, by channel."),
-        ("Compare", addresses.COMPARE_DATA, "Software and ids of every release, in short."),
     )
     return tuple(
         Reading(title=title, forms=(_link(target, target.rpartition("/")[2]),), meaning=meaning)

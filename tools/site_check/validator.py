@@ -27,8 +27,11 @@ _INTEGRITY = "TkQd5DFfOaWC9ebtvozTsrH2Vaod3jYg+vrOeREzIXxBexLz9+rS2DNtjn7+RPUiZh
 _MEMBER = "package/build/dist/vnu.jar"
 _LIMIT = 64 << 20
 _SECONDS = 300
-_MISTAKEN = ("Inline style violates Content Security Policy",)
-"""Warnings that are not so: the policies name the style sheet by its hash, which the checker does not
+_MISTAKEN = (
+    "Inline style violates Content Security Policy",
+    "Inline script violates Content Security Policy",
+)
+"""Warnings that are not so: the policies name style and scripts by their hashes, which the checker does not
 compute. Chromium does, and would complain."""
 
 
@@ -81,13 +84,19 @@ def validated(site: BuiltSite, folder: Path) -> Measure:
     except (ValueError, KeyError) as error:
         raise ToolError(f"the HTML checker answered {done.stderr[:500]!r}") from error
     count = sum(len(paths) for paths in site.pages.values())
-    return none_of("errors and warnings of the Nu Html Checker", _faults(site, messages), f"{count} pages")
+    return none_of(
+        "kinds of errors and warnings of the Nu Html Checker", _faults(site, messages), f"{count} pages"
+    )
 
 
 def _faults(site: BuiltSite, messages: list[dict[str, object]]) -> Iterator[str]:
+    """Each kind of fault once, with how often it is there and where first; the most frequent first."""
+    places: dict[str, list[str]] = {}
     for message in messages:
         said = str(message["message"])
         if message["type"] == "info" and (message.get("subType") != "warning" or said.startswith(_MISTAKEN)):
             continue
         where = str(message.get("url", "")).rpartition(f"{site.root.name}/")[2]
-        yield f"{where}:{message.get('lastLine', '?')}: {said}"
+        places.setdefault(said, []).append(f"{where}:{message.get('lastLine', '?')}")
+    for said, found in sorted(places.items(), key=lambda item: (-len(item[1]), item[0])):
+        yield f"{len(found)} times, {found[0]}: {said}"
