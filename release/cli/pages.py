@@ -41,7 +41,11 @@ def build(
     allow_removal: AllowRemoval = False,
     settings: SettingsFile = DEFAULT_SETTINGS,
 ) -> None:
-    """Build everything from the ledger and the signed releases; write only what changed."""
+    """Build everything from the ledger and the signed releases; write only what changed.
+
+    Into the store, or into a directory, which then takes the place of the site that is there in one step.
+    Releases that are on the pages that are there are never taken away unless you say so.
+    """
     with open_yard(settings) as yard:
         if out is None:
             (outcome,) = work(pages_job(yard, allow_removal=allow_removal))
@@ -52,7 +56,10 @@ def build(
 
 @app.command()
 def render(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
-    """The same as `build`, into the store."""
+    """Build everything from the ledger and the signed releases into the store; write only what changed.
+
+    The same as `humpyard pages build` without a directory. Running it again is harmless and quick.
+    """
     build(out=None, allow_removal=False, settings=settings)
 
 
@@ -62,7 +69,10 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for one that is free.")] = 8000,
     bind: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
 ) -> None:
-    """Serve a directory, to look at a site in a browser, until interrupted."""
+    """Serve a directory, to look at a site in a browser, until interrupted.
+
+    With the types, the policy and the page for lost addresses that a web server should give, too.
+    """
     with serving(directory, bind=bind, port=port) as address:
         say(address)
         Event().wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from release.catalog.naming import PAGES_PREFIX
@@ -38,6 +39,20 @@ _REQUESTS = 16
 """Files that are looked at, or written, side by side: over a network that is mostly waiting."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """Every file of the pages, by path below their root. ``unread`` says what could not be told, and why."""
+
+    files: Mapping[str, bytes]
+    unread: tuple[str, ...] = ()
+
+    def line(self, changed: int, removed: int = 0) -> str:
+        """For people: what became of them."""
+        gone = f", {removed} removed" if removed else ""
+        lists = "".join(f"; not read: {line}" for line in self.unread)
+        return f"{len(self.files)} files, {changed} of them new or changed{gone}{lists}"
+
+
 def pages_job(yard: Yard, *, allow_removal: bool = False) -> Job:
     """The step that renders everything. Pages lead to files, so it comes after publishing.
 
@@ -54,17 +69,18 @@ def site_job(yard: Yard, directory: Path, *, allow_removal: bool = False) -> Job
     """The step that writes everything into a directory, in the place of the site that is there."""
 
     def write(_report: Report) -> str:
-        done = write_site(directory, rendered(yard), allow_removal=allow_removal)
-        removed = f", {done.removed} removed" if done.removed else ""
-        return f"{done.files} files, {done.changed} of them new or changed{removed}"
+        found = rendered(yard)
+        done = write_site(directory, found.files, allow_removal=allow_removal)
+        return found.line(done.changed, done.removed)
 
     return (Step("build-site", "build the pages", write),)
 
 
-def rendered(yard: Yard) -> Mapping[str, bytes]:
-    """Every file of the pages, by path below their root, as the ledger says now. Writes the memo only."""
-    site = site_of(yard, yard.ledger.state())
-    return render_site(site, templates=yard.pages.templates, memo=yard.work / MEMO)
+def rendered(yard: Yard) -> Rendered:
+    """The pages as the ledger says now. Writes nothing but what it remembers below ``yard.work``."""
+    site, unread = _told(yard, yard.ledger.state())
+    files = render_site(site, templates=yard.pages.templates, memo=yard.work / MEMO)
+    return Rendered(files=files, unread=unread)
 
 
 def publish_pages(yard: Yard, report: Report, *, allow_removal: bool = False) -> str:
@@ -75,7 +91,8 @@ def publish_pages(yard: Yard, report: Report, *, allow_removal: bool = False) ->
     Raises:
         RefusedError: releases are missing that the pages in the store know, and that is not allowed.
     """
-    files = rendered(yard)
+    found = rendered(yard)
+    files = found.files
     if not allow_removal:
         before = _read(yard.store, PAGES_PREFIX + addresses.MACHINE_INDEX)
         check_not_smaller(before, files[addresses.MACHINE_INDEX], "the pages in the store")
@@ -86,7 +103,7 @@ def publish_pages(yard: Yard, report: Report, *, allow_removal: bool = False) ->
             for changed in pool.map(lambda path: _bring(yard.store, path, files[path]), group):
                 done, written = done + 1, written + changed
                 report(done, len(files))
-    return f"{len(files)} files, {written} of them new or changed"
+    return found.line(written)
 
 
 def _bring(store: Store, path: str, data: bytes) -> bool:
@@ -104,6 +121,11 @@ def _bring(store: Store, path: str, data: bytes) -> bool:
 
 def site_of(yard: Yard, state: State) -> Site:
     """What the ledger, the signed releases, the settings and the history say, as the pages need it."""
+    return _told(yard, state)[0]
+
+
+def _told(yard: Yard, state: State) -> tuple[Site, tuple[str, ...]]:
+    """The site, and a line for each list of a release that could not be read."""
     releases = {
         version: registered_release(yard.store, state, version)[0] for version in sorted(state.releases)
     }
@@ -120,7 +142,7 @@ def site_of(yard: Yard, state: State) -> Site:
         rotations=_rotations(yard, state),
         history=imported_history(yard.pages),
     )
-    return site_from(yard.product, state, policy, yard.pages, known)
+    return site_from(yard.product, state, policy, yard.pages, known), contents.unread
 
 
 def _rotations(yard: Yard, state: State) -> dict[str, Version]:
