@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from release.pages import addresses
 from release.pages.links import Link, release_link
 from release.pages.notices import Notice, channel_notices
-from release.pages.records import standing
+from release.pages.records import PublishedRelease, standing
 from release.pages.rows import ReleaseTable, release_table
 from release.pages.site import Site
-from release.pages.standings import Mark, RolloutView, marks, rollout_view
+from release.pages.standings import Mark, RolloutView, issue_mark, marks, rollout_view
 from release.pages.view import FeedLink, Frame, feed_links, frame
 from release.pages.wording import Time, channel_title, counted, listing, time_of
 
@@ -29,6 +29,7 @@ class ChannelView:
     current: Link | None
     since: Time | None
     marks: tuple[Mark, ...]
+    issues: Link | None
     rollout: RolloutView | None
     waiting: str
     retired: bool
@@ -67,6 +68,7 @@ def channel_view(site: Site, channel: str) -> ChannelView:
         current=current,
         since=time_of(entry.since) if entry else None,
         marks=marks(site, published, entry) if published and entry else (),
+        issues=_issues(site, published, page),
         rollout=None if held else rollout_view(site, channel),
         waiting=f"Releases come here from {sources}." if sources else "Releases come here from the build.",
         retired=channel in site.retired,
@@ -79,6 +81,15 @@ def channel_view(site: Site, channel: str) -> ChannelView:
         feeds=feed_links(page, channel),
         release_list=addresses.from_page(page, addresses.release_list(channel)),
     )
+
+
+def _issues(site: Site, published: PublishedRelease | None, page: str) -> Link | None:
+    """How much is known to be wrong with what the channel is at."""
+    mark = None if published is None else issue_mark(site, published.release.version)
+    if published is None or mark is None:
+        return None
+    href = addresses.from_page(page, addresses.release_page(published.release.version))
+    return Link(f"{href}#known-issues", mark.text)
 
 
 def _relatives(site: Site, channel: str, page: str) -> tuple[Link, ...]:

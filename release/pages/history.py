@@ -45,7 +45,7 @@ def _in_channel(site: Site, published: PublishedRelease, entry: ChannelEntry, pa
         text = f"{title} offers it, without waiting for {skipped(entry.hurry)}"
         yield _event(entry.since, text, said=entry.hurry.reason)
     else:
-        yield _event(entry.since, f"{title} offers it")
+        yield _event(entry.since, f"Published in {title}" if published.is_imported else f"{title} offers it")
     for stop in entry.pauses:
         begun = "halted by itself" if stop.automatic else "paused"
         yield from _stop(stop, f"Rollout in {title} {begun}", f"Rollout in {title} goes on")

@@ -11,7 +11,7 @@ from release.pages.notices import Notice, index_notices
 from release.pages.records import ChannelEntry, Key, PublishedRelease, standing
 from release.pages.rows import ReleaseTable, release_table
 from release.pages.site import Site
-from release.pages.standings import Mark, RolloutView, marks, rollout_view
+from release.pages.standings import Mark, RolloutView, issue_mark, marks, rollout_view
 from release.pages.streams import StreamRow, stream_rows
 from release.pages.view import Frame, board_names, fix_count, frame, kernel_version
 from release.pages.wording import Time, channel_title, counted, listing, time_of
@@ -26,7 +26,8 @@ _PURPOSES = {"files": "Files", "payloads": "Update payloads", "ledger": "Ledger"
 class Current:
     """The release a channel points to. ``marks`` is what to know before taking it, the worst first.
 
-    ``takeable`` unless it is withdrawn or its files are not there.
+    ``issues`` counts what is known to be wrong with it. ``takeable`` unless it is withdrawn or its files are
+    not there.
     """
 
     version: str
@@ -37,6 +38,7 @@ class Current:
     fixes: str
     fixes_href: str | None
     marks: tuple[Mark, ...]
+    issues: Link | None
     rollout: RolloutView | None
     withdrawn: bool
     takeable: bool
@@ -204,6 +206,7 @@ def _card(site: Site, channel: Channel) -> ChannelCard:
 def _current(site: Site, published: PublishedRelease, entry: ChannelEntry) -> Current:
     release = published.release
     href, fixes = addresses.release_page(release.version), fix_count(published)
+    issues = issue_mark(site, release.version)
     held = published.only_on_record or standing(entry.pauses)
     return Current(
         version=str(release.version),
@@ -214,9 +217,10 @@ def _current(site: Site, published: PublishedRelease, entry: ChannelEntry) -> Cu
         fixes=str(fixes) if fixes else "none listed",
         fixes_href=f"{href}#security" if fixes else None,
         marks=marks(site, published, entry),
+        issues=None if issues is None else Link(f"{href}#known-issues", issues.text),
         rollout=None if held else rollout_view(site, entry.name),
         withdrawn=bool(published.withdrawn),
-        takeable=not published.only_on_record,
+        takeable=not (published.only_on_record or published.is_imported),
     )
 
 

@@ -234,14 +234,14 @@ def _turn(reading: Reading, published: PublishedRelease, page: str) -> Turn:
 
 def _toc(published: PublishedRelease, changes: ChangesView, issues: tuple[IssueRow, ...]) -> tuple[Link, ...]:
     given = [
-        ("downloads", "Files" if published.only_on_record else "Downloads", True),
+        ("downloads", "Files" if published.only_on_record else "Downloads", not published.is_imported),
         ("required", "Action required", bool(changes.required)),
         ("notes", "What changed", True),
         ("packages", "Packages", True),
         ("security", "Security", True),
         ("known-issues", f"Known issues ({len(issues)})" if issues else "Known issues", bool(issues)),
         ("upgrade", "Upgrade path", True),
-        ("provenance", "Provenance", True),
+        ("provenance", "Provenance", not published.is_imported),
         ("revisions", "Corrections", bool(published.revisions)),
         ("history", "History", True),
     ]

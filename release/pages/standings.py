@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from release.catalog.version import Version
 from release.notes.imported import ImportedRelease
 from release.pages.links import Link, release_link
 from release.pages.records import AnyRelease, ChannelEntry, PublishedRelease, standing
 from release.pages.site import Site
-from release.pages.wording import Time, channel_title, time_of
+from release.pages.wording import Time, channel_title, counted, time_of
 
 
 class Level(StrEnum):
@@ -99,6 +100,12 @@ def marks(site: Site, published: PublishedRelease, entry: ChannelEntry) -> tuple
             )
         found += [mark for mark in [assurance(published.release)] if mark]
     return tuple(found)
+
+
+def issue_mark(site: Site, version: Version) -> Mark | None:
+    """How many known issues a release has that users must still reckon with; None without any."""
+    count = sum(issue.state.is_open and version in issue.affected for issue in site.issues)
+    return Mark(Level.WARN, counted(count, "known issue")) if count else None
 
 
 def rollout_view(site: Site, channel: str) -> RolloutView | None:

@@ -17,8 +17,9 @@ from release.pages.records import AnyRelease, PublishedRelease
 from release.pages.site import Site
 from release.pages.wording import Time, channel_title, counted, listing, time_of
 
+_CHANNELS = f"{addresses.INDEX}#channels"
 _NAVIGATION = (
-    (f"{addresses.INDEX}#channels", "Channels"),
+    (_CHANNELS, "Channels"),
     (addresses.RELEASES, "Releases"),
     (addresses.CVES, "CVEs"),
     (addresses.COMPARE, "Compare"),
@@ -127,7 +128,7 @@ def _items(targets: tuple[tuple[str, str], ...], root: str, page: str) -> tuple[
 def _here(target: str, page: str) -> str:
     if target == page:
         return "page"
-    folder = target.rpartition("/")[0]
+    folder = "channels" if target == _CHANNELS else target.rpartition("/")[0]
     return "true" if folder and page.startswith(f"{folder}/") else ""
 
 

@@ -130,7 +130,7 @@ def test_every_list_and_every_link_says_that_a_release_is_withdrawn() -> None:
             withdrawals=(Stop(since=day(2), reason="x"),),
         )
     )
-    assert '<span class="tag bad">Withdrawn</span>' in rendered(unoffered)["index.html"]
+    assert '<span class="tag bad">Withdrawn</span>' in rendered(unoffered)["releases/index.html"]
 
 
 def test_a_channel_at_a_withdrawn_release_is_not_the_one_to_take_from() -> None:
