@@ -23,7 +23,10 @@ from release.pages.site import Site
 TOLD = 12
 """Of so many releases, the newest, the changes are told in full; of older ones their number."""
 
-LINES = 100
+LINES = 60
+"""Once so many changes are told, those of older releases are not."""
+
+MOST = 250
 """So many changes at most, unless the newest release alone has more."""
 
 _TITLES = {
@@ -126,9 +129,9 @@ def _in_full(counts: list[int]) -> int:
     """How many releases, from the newest one on, there is room for."""
     lines = 0
     for place, count in enumerate(counts[:TOLD]):
-        lines += count
-        if place and lines > LINES:
+        if lines >= LINES or (place and lines + count > MOST):
             return place
+        lines += count
     return min(TOLD, len(counts))
 
 

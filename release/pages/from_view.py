@@ -264,7 +264,7 @@ def _path(site: Site, published: PublishedRelease, way: _Way, names: list[str], 
         verb="is" if len(names) == 1 else "are",
         head=release_link(site, target, page),
         since=time_of(head.release.created if entry is None else entry.since),
-        marks=() if entry is None else marks(site, head, entry),
+        marks=_marks(site, head, name),
         advice=_advice(site, head, name),
         issues=_issues(site, head, page),
         down=target < version,
@@ -326,6 +326,13 @@ def _advice(site: Site, head: PublishedRelease, channel: str) -> tuple[Mark, ...
     )
 
 
+def _marks(site: Site, head: PublishedRelease, channel: str) -> tuple[Mark, ...]:
+    if _has_ended(site, channel):
+        return (Mark(Level.WARN, "Ended"),)
+    entry = head.entry(channel)
+    return () if entry is None else marks(site, head, entry)
+
+
 def _issues(site: Site, head: PublishedRelease, page: str) -> tuple[Link, ...]:
     return tuple(
         Link(addresses.from_page(page, addresses.issue(issue.name)), issue.title)
@@ -356,6 +363,9 @@ def _move(site: Site, published: PublishedRelease, channel: str, page: str) -> M
 
 
 def _summary(path: Path) -> str:
+    if path.newest and path.ended:
+        onward = f" Move to {path.move.link.text}." if path.move else ""
+        return f"{path.titles} has ended with it.{onward}"
     if path.newest:
         return f"{path.titles}: it is the newest."
     if path.down:
