@@ -23,6 +23,7 @@ from release.pages.standings import (
     Standing,
     assurance,
     is_current,
+    issue_mark,
     rollout_view,
     settled_first,
     standings,
@@ -95,6 +96,7 @@ class ReleaseView:
     packages: PackagesView
     security: SecurityView
     issues: tuple[IssueRow, ...]
+    open_issues: Mark | None
     upgrade: UpgradeView
     provenance: ProvenanceView
     history: tuple[Event, ...]
@@ -138,6 +140,7 @@ def release_view(reading: Reading, published: PublishedRelease) -> ReleaseView:
         packages=packages_view(reading, published, page),
         security=security_view(published, page),
         issues=issues,
+        open_issues=issue_mark(site, release.version),
         upgrade=upgrade_view(site, published, page),
         provenance=provenance_view(reading, published, downloads.boards, page),
         history=history(site, published, page),

@@ -236,6 +236,7 @@ def test_known_issues_are_told_with_their_state_the_open_ones_first() -> None:
     assert 'href="../../known-issues/index.html#slow-disks"' in told
     assert "Fixed in 1.0.11 Opened 2026-08-09 , updated 2026-08-19" in text(told)
     assert "Known issues (2)" in html
+    assert '<dt>Watch out</dt><dd><a href="#known-issues">1 known issue</a></dd>' in html
     assert "Known issues (" not in page(full_site(), "1.0.9")
 
 
