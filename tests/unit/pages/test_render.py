@@ -108,6 +108,7 @@ def test_no_link_inside_the_site_is_dead(sample: Site) -> None:
             if re.match("https?://|data:,", link):
                 continue
             target, _, anchor = link.partition("#")
+            target, _, _ = target.partition("?")
             assert not target.startswith("/")
             resolved = posixpath.normpath(posixpath.join(posixpath.dirname(path), target)) if target else path
             if resolved.startswith("../"):
