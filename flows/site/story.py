@@ -30,8 +30,8 @@ ADA, GRACE, LINUS = DEMO_PEOPLE
 SETTLED, CURRENT, BROKEN, NEWEST = (Version(major, 0, 0) for major in (4800, 4810, 4820, 4821))
 UNTIL: Final[Mapping[Version, date]] = MappingProxyType(
     {
-        SETTLED: date(2026, 8, 7),
-        CURRENT: date(2026, 8, 10),
+        SETTLED: date(2026, 8, 3),
+        CURRENT: date(2026, 8, 7),
         BROKEN: date(2026, 8, 19),
         NEWEST: date(2026, 8, 31),
     }
@@ -149,8 +149,10 @@ def _lay_out(order: SiteOrder, here: str, there: str) -> Stage:
     soon = (datetime.now(UTC) + timedelta(days=60)).date()
     for name, opened, ends in (*_STREAMS, ("lts-2024", date(2025, 3, 11), soon)):
         pages += f'\n[pages.support.{name}]\nstream_of = "lts"\nopened = {opened}\nends = {ends}\n'
-    settings.write_text(settings.read_text().replace("[pages]\n", pages, 1) + _MIRRORS)
+    plain = settings.read_text() + _MIRRORS
     stage = _stage(order.yard)
+    stage.plain.write_text(plain)
+    settings.write_text(plain.replace("[pages]\n", pages, 1))
     stage.does("ledger", "begin")
     return stage
 
@@ -216,7 +218,7 @@ def _promote(stage: Stage, version: Version, channel: str, reason: str) -> None:
     if channel != "alpha":
         for name in (GRACE, LINUS):
             stage.does("promote", "sign-off", request, "--go", "--reason", "tested", by=name)
-    stage.does("promote", "run")
+    stage.does("promote", "run", plain=True)
 
 
 def _correct(stage: Stage) -> None:

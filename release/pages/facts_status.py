@@ -46,7 +46,7 @@ class ChannelStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorCell:
-    """Whether a mirror has what a channel is at."""
+    """Whether a mirror has what a channel is at. Channels without files of this pipeline have none."""
 
     channel: str
     state: Mark
@@ -63,10 +63,11 @@ class MirrorRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusView:
-    """The page."""
+    """The page. ``rollouts`` are those channels that a release reaches bit by bit."""
 
     frame: Frame
     channels: tuple[ChannelStatus, ...]
+    rollouts: tuple[ChannelStatus, ...]
     mirrors: tuple[MirrorRow, ...]
 
 
@@ -82,6 +83,7 @@ def status_view(site: Site) -> StatusView:
             description=_description(rows),
         ),
         channels=rows,
+        rollouts=tuple(row for row in rows if row.percent is not None),
         mirrors=tuple(
             MirrorRow(
                 name=mirror.name,
@@ -94,6 +96,7 @@ def status_view(site: Site) -> StatusView:
                         else Mark(Level.WARN, "Not verified yet"),
                     )
                     for name in mirror.channels
+                    if _has_files(site, name)
                 ),
             )
             for mirror in site.mirrors
@@ -133,6 +136,11 @@ def _channel(site: Site, channel: Channel) -> ChannelStatus:
     )
 
 
+def _has_files(site: Site, name: str) -> bool:
+    published = site.current(name)
+    return published is not None and not published.is_imported
+
+
 def _state(site: Site, name: str, rollout: Rollout | None) -> tuple[Mark, Stop | None]:
     """In a few words, the worst first, and what somebody said about it."""
     published = site.current(name)
@@ -146,9 +154,15 @@ def _state(site: Site, name: str, rollout: Rollout | None) -> tuple[Mark, Stop |
         return Mark(Level.WARN, "Rollout halted" if halted else "Rollout paused"), pauses[0]
     if frozen := site.frozen(name):
         return Mark(Level.WARN, "Channel frozen"), frozen[0]
+    return _unstopped(site, name, rollout), None
+
+
+def _unstopped(site: Site, name: str, rollout: Rollout | None) -> Mark:
+    if site.has_ended(name):
+        return Mark(Level.WARN, "Support ended")
     if rollout is not None and rollout.share < 1:
-        return Mark(Level.INFO, "Rolling out"), None
-    return Mark(Level.GOOD, "Available to all"), None
+        return Mark(Level.INFO, "Rolling out")
+    return Mark(Level.GOOD, "Available to all")
 
 
 def _steps(rollout: Rollout, now: datetime) -> tuple[StepRow, ...]:
