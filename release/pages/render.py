@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def render_site(
     if processes is None:
         processes = processors() if len(site.releases) >= WORTHWHILE else 1
     press = Press(templates, style=brand_style(site.brand))
-    with memo_in(memo) as known:
+    with _no_collections(), memo_in(memo) as known:
         if processes > 1:
             known.recall_all()
         _convert_ahead(known, [notes_text(published) for published in site.releases], processes)
@@ -51,6 +52,18 @@ def render_site(
         for learned in outcome.findings:
             known.learn(learned)
         return dict(sorted(pair for files in outcome.results for pair in files))
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Views are made and let go by the million, and none refers to itself: looking for such takes a tenth."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def _convert_ahead(memo: Memo, texts: Sequence[str], processes: int) -> None:
