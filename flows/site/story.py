@@ -23,7 +23,7 @@ from release.catalog.version import Version
 from release.line.laying_out import DEMO_PEOPLE, POLICY, SETTINGS, lay_out
 
 PRODUCT: Final = "Humpyard Demo OS"
-BASE_URL: Final = "https://releases.example.org/"
+BASE_URL: Final = "https://releases.example.org/pages/"
 BOARD: Final = "amd64-usr"
 ADA, GRACE, LINUS = DEMO_PEOPLE
 
