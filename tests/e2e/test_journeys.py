@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from release.image.packages import Package
 from release.pages.compare import compare_files
 from release.pages.cve_view import cve_files
 from release.pages.from_view import from_files
+from release.pages.packages import package_files
 from release.pages.press import Press
 from release.pages.serving import serving
-from release.pages.sources import home_files
+from release.pages.site import Site
+from release.pages.sources import Source, home_files
 from tests.e2e.test_pages_browser import CHROMIUM, FLAGS, NOT_WIDE
 from tests.programs import missing
+from tests.unit.pages.samples import AMD64, full_site
 from tests.unit.pages.told import real_site
 
 pytestmark = pytest.mark.shared
@@ -26,13 +31,17 @@ HAS_IT = "LTS 2024: fixed in 4081.3.0. 4081.3.2 has it."
 @pytest.fixture(scope="session")
 def root(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages that answer, of 540 releases."""
-    site, press, root = real_site(shared), Press(), tmp_path_factory.mktemp("journeys")
-    for source in (home_files, cve_files, compare_files, from_files):
-        for path, data in source(site, press):
-            file = root / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(data)
+    root = tmp_path_factory.mktemp("journeys")
+    written(root, real_site(shared), home_files, cve_files, compare_files, from_files)
     return root
+
+
+def written(root: Path, site: Site, *sources: Source) -> None:
+    press = Press()
+    for path, data in (pair for source in sources for pair in source(site, press)):
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +198,32 @@ def test_compare_without_scripts_leads_to_the_pages_from_each_version(start: str
     assert not plain.get_by_role("button", name="Compare").is_visible()
     plain.get_by_role("link", name="4081.3.2", exact=True).click()
     assert plain.locator("h1").inner_text() == "From 4081.3.2"
+
+
+def test_packages_of_the_two_are_fetched_where_that_is_possible(browser: Browser, tmp_path: Path) -> None:
+    lists = {"1.0.9": (Package("a/old", "1"), Package("a/same", "2")), "1.0.10": (Package("a/same", "2.1"),)}
+    sample = full_site()
+    releases = tuple(
+        replace(one, packages={AMD64: lists[version]})
+        if (version := str(one.release.version)) in lists
+        else one
+        for one in sample.releases
+    )
+    written(tmp_path, replace(sample, releases=releases), compare_files, package_files)
+    page, query = browser.new_page(), "compare/index.html?from=1.0.9&to=1.0.10"
+    with serving(tmp_path) as address:
+        page.goto(f"{address}{query}")
+        rows = page.get_by_role("region", name="Packages, amd64-usr").locator("tbody tr")
+        rows.first.wait_for()
+        assert [row.split() for row in rows.all_inner_texts()] == [
+            ["a/old", "1", "\N{EN DASH}", "removed"],
+            ["a/same", "2", "2.1", "updated"],
+        ]
+        sizes = page.get_by_role("region", name="Sizes").locator("tbody tr").all_inner_texts()
+        assert sizes[1].split("\t") == ["Full update, amd64-usr", "128.0 MiB", "131.0 MiB"]
+    page.goto(f"{tmp_path.as_uri()}/{query}")
+    page.get_by_text("The lists of packages cannot be read here.").wait_for()
+    page.close()
 
 
 @pytest.mark.parametrize(
