@@ -11,9 +11,10 @@ from markupsafe import Markup
 from release.bundle.change import Change, ChangeKind
 from release.notes.changes import told_items
 from release.notes.compose import HEADINGS
+from release.notes.cves import cve_ids
 from release.pages.links import Link, release_link
 from release.pages.markdown import to_html
-from release.pages.notes_view import NotesPart, has_walls, notes_parts
+from release.pages.notes_view import NotesPart, has_walls, notes_parts, without_walls
 from release.pages.reading import Reading
 from release.pages.records import PublishedRelease
 from release.pages.wording import channel_title, counted
@@ -29,11 +30,15 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelNews:
-    """What the release brought to a channel that it was not built for, since ``previous`` there."""
+    """What the release brought to a channel that it was not built for, since ``previous`` there.
+
+    ``as_told``: just what its notes tell; then ``groups`` does not repeat it.
+    """
 
     title: str
     previous: Link | None
     count: str
+    as_told: bool
     groups: tuple[Group, ...]
 
 
@@ -71,7 +76,7 @@ def changes_view(reading: Reading, published: PublishedRelease, page: str) -> Ch
     )
     parts = notes_parts(published)
     return ChangesView(
-        required=_groups(required),
+        required=_groups(required, frozenset()),
         since=parts[0].title if len(parts) == 1 else "",
         parts=parts if len(parts) > 1 else tuple(replace(part, title="") for part in parts),
         has_walls=has_walls(published),
@@ -92,17 +97,24 @@ def _news(
     reading: Reading, published: PublishedRelease, channel: str, told: tuple[Change, ...], page: str
 ) -> ChannelNews:
     before, _ = reading.beside(channel, published.release.version)
+    as_told = {change.id for change in told} == {change.id for change in told_items(published.notes)}
+    listed = frozenset(cve_ids(published.notes))
     return ChannelNews(
         title=channel_title(channel),
         previous=None if before is None else release_link(reading.site, before.release.version, page),
         count=counted(len(told), "change"),
-        groups=_groups(told),
+        as_told=as_told,
+        groups=() if as_told else _groups(told, listed),
     )
 
 
-def _groups(changes: Iterable[Change]) -> tuple[Group, ...]:
+def _groups(changes: Iterable[Change], listed: frozenset[str]) -> tuple[Group, ...]:
+    """By kind; CVEs that are ``listed`` elsewhere on the page are counted."""
     return tuple(
-        Group(title=_title(kind), html=to_html("\n".join(change.text for change in group)))
+        Group(
+            title=_title(kind),
+            html=to_html(without_walls("\n".join(change.text for change in group), listed)),
+        )
         for kind, group in groupby(changes, key=lambda change: change.kind)
     )
 

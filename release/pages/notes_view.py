@@ -39,6 +39,11 @@ def notes_text(published: PublishedRelease) -> str:
     return _WALL.sub(_number, published.notes)
 
 
+def without_walls(text: str, listed: frozenset[str]) -> str:
+    """Markdown with numbers instead of those walls whose CVEs are all ``listed`` elsewhere on the page."""
+    return _WALL.sub(lambda match: _number(match) if listed.issuperset(cve_ids(match[0])) else match[0], text)
+
+
 def has_walls(published: PublishedRelease) -> bool:
     """Whether CVEs were taken out of the notes."""
     return _WALL.search(published.notes) is not None

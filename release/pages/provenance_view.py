@@ -70,8 +70,17 @@ def provenance_view(
         ),
         keys=_keys(release),
         lineage=lineage_view(reading, published, page),
-        programs=(Link(addresses.from_page(page, addresses.api_release(release.version)), "JSON"),),
+        programs=_programs(published, page),
     )
+
+
+def _programs(published: PublishedRelease, page: str) -> tuple[Link, ...]:
+    """What programs are told of the release."""
+    version = published.release.version
+    found = [Link(addresses.from_page(page, addresses.api_release(version)), "JSON")]
+    if published.packages:
+        found.append(Link(addresses.from_page(page, addresses.packages(version)), "Packages, JSON"))
+    return tuple(found)
 
 
 def _row(one: Evidence) -> EvidenceRow:

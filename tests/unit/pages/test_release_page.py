@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from decimal import Decimal
 
+from release.bundle.change import Change, ChangeKind
 from release.bundle.diff import FileChange, diff_packages
 from release.bundle.difference import BoardDifference, TreeDifference
 from release.catalog.version import Version
@@ -359,16 +360,28 @@ def test_lists_that_are_alike_on_all_boards_are_told_once() -> None:
     assert '<tr><th scope="row">a</th><td>1, 2</td></tr>' in html
 
 
-def test_a_release_that_is_promoted_tells_what_it_brings_to_that_channel() -> None:
+def promoted(notes: str, *changes: Change) -> Site:
+    """1.0.10, built for alpha and promoted to beta, with a record of what is in it."""
     nine = release("1.0.9", board(AMD64, payload(9000)), created=day(1), notes="#### Changes:\n\n- One\n")
-    ten = release(
-        "1.0.10",
-        board(AMD64, payload(9000)),
-        created=day(2),
-        notes="#### Action required:\n\n- Two: <do> it\n\n#### Changes:\n\n- Three\n",
-    )
-    site = full_site()
-    site = changed(changed(site, "1.0.9", release=nine), "1.0.10", release=ten)
-    html = page(site, "1.0.10")
+    ten = release("1.0.10", board(AMD64, payload(9000)), created=day(2), notes=notes)
+    ten = replace(ten, changes=tuple(sorted(changes, key=lambda change: change.id)))
+    return changed(changed(full_site(), "1.0.9", release=nine), "1.0.10", release=ten)
+
+
+def test_a_release_that_is_promoted_tells_what_it_brings_to_that_channel() -> None:
+    required = Change.of(ChangeKind.ACTION_REQUIRED, "- Two: <do> it")
+    fixes = Change.of(ChangeKind.SECURITY, f"- Linux ({WALL})")
+    three = Change.of(ChangeKind.CHANGES, "- Three")
+    html = page(promoted("#### Changes:\n\n- Three\n", required, fixes, three), "1.0.10")
     assert text(section(html, "required")).endswith("Before you update Action required Two: &lt;do&gt; it")
-    assert "New in Beta since 1.0.9: 2 changes" in text(section(html, "notes"))
+    assert "New in Beta since 1.0.9: 3 changes" in text(section(html, "notes"))
+    assert "CVE-2026-1007</a>" in section(html, "notes")  # told nowhere else on the page
+    notes = f"#### Security fixes:\n\n- Linux ({WALL})\n\n#### Changes:\n\n- Three\n"
+    html = page(promoted(notes, required, fixes, three), "1.0.10")
+    assert section(html, "notes").count("Linux (20 CVEs)") == 2
+
+
+def test_what_the_notes_say_anyway_is_not_said_again_of_the_next_channel() -> None:
+    html = page(promoted("#### Changes:\n\n- Three\n", Change.of(ChangeKind.CHANGES, "- Three")), "1.0.10")
+    assert text(section(html, "notes")).endswith("The same is new in Beta since 1.0.9 .")
+    assert 'id="required"' not in html
