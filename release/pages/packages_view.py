@@ -18,6 +18,9 @@ from release.pages.wording import size
 TOP_FILES = 10
 """Files whose size changed most that a page lists."""
 
+MANY_ROWS = 40
+"""A table of differences with more lines is folded."""
+
 _MINUS = "\N{MINUS SIGN}"
 _WORDS = {Direction.UP: "updated", Direction.DOWN: "downgraded", Direction.SIDEWAYS: "changed"}
 _ORDER = ("added", "removed", "updated", "downgraded", "changed")
@@ -66,6 +69,11 @@ class DifferenceView:
     rows: tuple[ChangeRow, ...]
     trees: tuple[TreeView, ...]
     whole: bool
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the table is folded."""
+        return len(self.rows) > MANY_ROWS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -353,6 +353,17 @@ def test_packages_say_what_came_went_and_which_way_each_moved() -> None:
     assert "Image 512" not in told
 
 
+def test_a_long_list_of_differences_is_folded_under_its_counts() -> None:
+    many = tuple(Package(f"a/{n:02}", "1") for n in range(41))
+    found = BoardDifference(
+        board=AMD64, packages=diff_packages((), many), tree=None, image_before=1, image_after=1
+    )
+    site = changed(full_site(), "1.0.10", differences={Version.parse("1.0.9"): (found,)})
+    html = page(site, "1.0.10").partition('id="differences"')[2].partition("</section>")[0]
+    assert "<summary>41 added</summary>" in html
+    assert "<caption>" not in html
+
+
 def test_lists_that_are_alike_on_all_boards_are_told_once() -> None:
     packages = {AMD64: (Package("a", "1"), Package("a", "2")), ARM64: (Package("a", "2"), Package("a", "1"))}
     html = page(changed(full_site(), "1.0.10", packages=packages), "1.0.10")
