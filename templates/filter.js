@@ -8,7 +8,7 @@ for (const form of document.querySelectorAll("form[data-filter]")) {
       row.hidden = channel?.value && !inside || !words.every(word => text.includes(word));
       shown += !row.hidden;
     }
-    form.querySelector("[role=status]").textContent = `${shown} of ${rows.length}`;
+    form.querySelector("output").textContent = `${shown} of ${rows.length}`;
   });
   form.addEventListener("submit", event => event.preventDefault());
   form.hidden = false;
