@@ -13,7 +13,7 @@ from release.errors import InputError
 from release.image.packages import Package
 from release.notes.imported import read_history
 
-ENTRY = {
+ENTRY: dict[str, object] = {
     "channel": "stable",
     "architectures": ["amd64", "arm64"],
     "release_date": "2026-08-13 15:48:35 +0000",
