@@ -77,12 +77,26 @@ class DownloadsView:
 def downloads_view(reading: Reading, published: PublishedRelease, page: str) -> DownloadsView:
     """The files of a release."""
     release = published.release
-    of_channels = {board for entry in published.channels for board in reading.boards[entry.name]}
     return DownloadsView(
         boards=tuple(_board(reading.site, published, board, page) for board in release.boards),
-        missing=tuple(sorted(of_channels - set(boards_of(release)))),
+        missing=_missing(reading, published),
         imported=published.is_imported,
         keys=addresses.from_page(page, addresses.KEYS),
+    )
+
+
+def _missing(reading: Reading, published: PublishedRelease) -> tuple[str, ...]:
+    """What other releases of its channels were built for: a board, or as much of its name as is known.
+
+    Of an imported release only the architecture is known, ``amd64`` of ``amd64-usr``.
+    """
+    there = {name.partition("-")[0] for name in boards_of(published.release)}
+    names = {name for entry in published.channels for name in reading.boards[entry.name]}
+    absent = {name.partition("-")[0]: name for name in sorted(names)}
+    return tuple(
+        architecture if published.is_imported else name
+        for architecture, name in absent.items()
+        if architecture not in there
     )
 
 

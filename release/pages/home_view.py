@@ -14,7 +14,7 @@ from release.pages.site import Site
 from release.pages.standings import Mark, RolloutView, issue_mark, marks, rollout_view
 from release.pages.streams import StreamRow, stream_rows
 from release.pages.view import Frame, board_names, fix_count, frame, kernel_version
-from release.pages.wording import Time, channel_title, counted, listing, time_of
+from release.pages.wording import Time, channel_title, counted, listing, numbered, time_of
 
 LATEST = 10
 """Releases that the home page lists."""
@@ -144,7 +144,7 @@ def home_view(site: Site) -> HomeView:
         all_releases=Link(addresses.RELEASES, f"All {counted(count, 'release')}" if count > 1 else "All"),
         compare=addresses.COMPARE,
         lookup=addresses.CVES,
-        keys=tuple(_key(site, key) for key in site.keys),
+        keys=tuple(_key(site, label, key) for label, key in _labelled(site)),
         keys_page=addresses.KEYS,
         feeds=_feeds(site),
         feeds_page=addresses.FEEDS,
@@ -249,9 +249,13 @@ def _latest(site: Site) -> list[PublishedRelease]:
     return offered[:LATEST]
 
 
-def _key(site: Site, key: Key) -> KeyLine:
+def _labelled(site: Site) -> tuple[tuple[str, Key], ...]:
+    return numbered([(_PURPOSES.get(key.purpose, key.purpose), key) for key in site.keys])
+
+
+def _key(site: Site, label: str, key: Key) -> KeyLine:
     return KeyLine(
-        purpose=_PURPOSES.get(key.purpose, key.purpose),
+        purpose=label,
         owner=key.owner,
         fingerprint=grouped(key.fingerprint),
         expires=None if key.expires is None else time_of(key.expires),

@@ -15,7 +15,7 @@ from release.pages.reading import Reading
 from release.pages.records import AnyRelease, Evidence, PublishedRelease
 from release.pages.site import Site
 from release.pages.standings import Level, Mark, settled_first
-from release.pages.wording import Time, channel_title, listing, time_of
+from release.pages.wording import Time, channel_title, listing, numbered, time_of
 
 _SIGNATURE = NamingScheme().signature_suffix
 _SBOM = (NamingScheme().sbom, ".spdx.json", ".cdx.json")
@@ -36,7 +36,7 @@ class ProvenanceView:
     """Where a release comes from. ``document`` is None for one that was imported.
 
     ``approvals`` are by channel, as roles and how many people had them. ``sboms`` are bills of materials
-    among the files that are there to take.
+    among the files that are there to take, by board; ``keys`` have a label each.
     """
 
     document: Link | None
@@ -44,8 +44,8 @@ class ProvenanceView:
     digest: str
     evidence: tuple[EvidenceRow, ...]
     approvals: tuple[tuple[str, str], ...]
-    sboms: tuple[Link, ...]
-    keys: tuple[str, ...]
+    sboms: tuple[tuple[str, Link], ...]
+    keys: tuple[tuple[str, str], ...]
     lineage: LineageView
     programs: tuple[Link, ...]
 
@@ -63,7 +63,7 @@ def provenance_view(
         evidence=tuple(_row(one) for one in published.evidence),
         approvals=_approvals(site, published),
         sboms=tuple(
-            Link(file.href, f"{file.name} ({board.name})")
+            (board.name, Link(file.href, file.name))
             for board in boards
             for file in board.files
             if file.href and file.name.endswith(_SBOM)
@@ -102,6 +102,6 @@ def _roles(roles: tuple[str, ...]) -> str:
     return listing([role if counts[role] == 1 else f"{role} ({counts[role]})" for role in sorted(counts)])
 
 
-def _keys(release: AnyRelease) -> tuple[str, ...]:
+def _keys(release: AnyRelease) -> tuple[tuple[str, str], ...]:
     keys = (key for board in release.boards for payload in board.payloads for key in payload.signatures)
-    return tuple(dict.fromkeys(keys))
+    return numbered([("Payload key", key) for key in dict.fromkeys(keys)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from release.pages import addresses
 from release.pages.links import Link
@@ -16,7 +16,7 @@ from release.pages.wording import channel_title, counted
 class ReleasesView:
     """All releases, the highest version first. ``channels`` leads to the pages of single channels.
 
-    ``names`` are name and title of each, to choose from.
+    ``names`` are name and title of each, to choose from. Sizes of updates are told on the pages of channels.
     """
 
     frame: Frame
@@ -45,5 +45,5 @@ def releases_view(site: Site) -> ReleasesView:
         names=tuple(
             (channel.name, channel_title(channel.name)) for channel in reversed(tuple(site.channels))
         ),
-        table=release_table(site, site.newest_first(), page),
+        table=replace(release_table(site, site.newest_first(), page), has_updates=False),
     )

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from release.pages.records import utc
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +76,12 @@ def listing(words: list[str]) -> str:
 def counted(count: int, word: str) -> str:
     """``1 payload``, ``2 payloads``."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def numbered(labelled: list[tuple[str, _T]]) -> tuple[tuple[str, _T], ...]:
+    """The same with ``Key 1``, ``Key 2`` where several have the label ``Key``: no label is there twice."""
+    labels = [label for label, _ in labelled]
+    return tuple(
+        (label if labels.count(label) == 1 else f"{label} {labels[: place + 1].count(label)}", value)
+        for place, (label, value) in enumerate(labelled)
+    )

@@ -14,7 +14,16 @@ from release.image.packages import Package
 from release.notes.imported import ImportedRelease
 from release.pages.history_merge import site_of_history
 from release.pages.press import Press
-from release.pages.records import Evidence, Floor, IssueState, KnownIssue, Revision, Rollout
+from release.pages.records import (
+    ChannelEntry,
+    Evidence,
+    Floor,
+    IssueState,
+    KnownIssue,
+    PublishedRelease,
+    Revision,
+    Rollout,
+)
 from release.pages.site import Site
 from release.pages.sources import release_files
 from tests.unit.pages.samples import (
@@ -153,6 +162,27 @@ def test_an_imported_release_says_that_its_files_are_not_known_and_what_was_not_
     )
     assert 'id="downloads"' in html
     assert 'id="provenance"' in html
+
+
+def test_a_board_of_a_release_is_not_taken_for_another_than_the_architecture_of_a_history() -> None:
+    before = tuple(
+        PublishedRelease(
+            release=imported("0.9.0", 1, *architectures),
+            release_digest=None,
+            channels=(ChannelEntry(name="beta", since=day(1)),),
+        )
+        for architectures in [("amd64", "riscv")]
+    )
+    site = replace(full_site(), releases=(*full_site().releases, *before))
+    told = section(page(site, "1.0.10"), "downloads") + page(site, "1.0.10")
+    assert "riscv: not built for this release." in told
+    assert "amd64: not built" not in told
+    assert "arm64: not built for this release." in page(site, "0.9.0")
+    assert "amd64: not built" not in page(site, "0.9.0")
+
+
+def test_what_an_imported_release_shows_instead() -> None:
+    html = page(history(), "1.0.9")
     assert "not built" not in page(history(), "1.0.10")
     assert "2026-08-02 09:30 UTC Published in Stable" in text(section(html, "history"))
     assert "release.json" not in html
@@ -276,7 +306,7 @@ def test_provenance_shows_evidence_approvals_and_bills_of_materials() -> None:
     ]
     told = text(section(html, "provenance"))
     assert "Approved for Beta release (2) and security" in told
-    assert "Bill of materials x.spdx.json (amd64-usr)" in told
+    assert "Bill of materials, amd64-usr x.spdx.json" in told
 
 
 def test_corrections_are_told_and_what_reads_now_is_the_last() -> None:
