@@ -156,7 +156,7 @@ def _sources(site: Site, channel: Channel) -> str:
 def _description(site: Site) -> str:
     ends = [
         f"{channel_title(name)} until {time_of(support.ends).day}"
-        for name, support in site.support.items()
+        for name, support in sorted(site.support.items(), key=lambda item: (item[1].ends, item[0]))
         if not site.has_ended(name)
     ]
     return f"Supported: {listing(ends)}." if ends else "Which channels there are, and how long they last."
