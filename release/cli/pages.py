@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from typing import Annotated
@@ -75,7 +76,8 @@ def serve(
     """
     with serving(directory, bind=bind, port=port) as address:
         say(address)
-        Event().wait()
+        with suppress(KeyboardInterrupt):
+            Event().wait()
 
 
 @app.command()

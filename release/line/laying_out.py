@@ -163,6 +163,8 @@ keys = {openpgp_keys}
 
 [pages]
 # base_url = "https://releases.example.org/"
+# history = "history"  # a directory of releases-CHANNEL.json: what was released before (docs/pages.md)
+# tagline = "For machines that nobody looks after"
 
 # How the mirrors that the policy names are written to: s3:// file: rsync:// rsync+ssh:// or "origin", which
 # is the store itself (docs/mirrors.md). Read back from the policy's address, whatever this says.

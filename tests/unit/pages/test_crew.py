@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -78,3 +79,11 @@ def test_an_error_here_ends_the_others() -> None:
         work_off(tasks, 2)
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_threads_may_each_have_others_work_for_them() -> None:
+    """As below a server or an orchestrator, which runs steps in threads."""
+    tasks = [partial(_square, number) for number in range(50)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: work_off(tasks, 2).results, range(12)))
+    assert found == [[number * number for number in range(50)]] * 12
