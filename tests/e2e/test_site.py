@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -133,7 +134,8 @@ def test_subscribe(home: Page) -> None:
     ids = [entry.findtext(f"{ATOM}id") for entry in entries]
     assert len(ids) == len({*ids}) > 10
     titles = [entry.findtext(f"{ATOM}title") or "" for entry in entries]
-    assert any(str(NEWEST) in title for title in titles[:4])
+    releases = [title for title in titles if re.search(r"OS [A-Z]\S*(?: [0-9]{4})? [0-9.]+$", title)]
+    assert releases[0].endswith(f"Alpha {NEWEST}")
     published = [entry.findtext(f"{ATOM}published") for entry in entries]
     assert published == sorted(published, key=str, reverse=True)
     as_json = json.loads(home.request.get(address_of_feed.removesuffix("xml") + "json").text())
