@@ -141,7 +141,9 @@ def home_view(site: Site) -> HomeView:
         ),
         example=_example(site, lead),
         latest=release_table(site, _latest(site), page),
-        all_releases=Link(addresses.RELEASES, f"All {counted(count, 'release')}" if count > 1 else "All releases"),
+        all_releases=Link(
+            addresses.RELEASES, f"All {counted(count, 'release')}" if count > 1 else "All releases"
+        ),
         compare=addresses.COMPARE,
         lookup=addresses.CVES,
         keys=tuple(_key(site, label, key) for label, key in _labelled(site)),
