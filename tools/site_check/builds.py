@@ -63,7 +63,7 @@ def _forget(yard: Path) -> None:
 
 def _build(yard: Path, out: Path, place: Mapping[str, str]) -> float:
     """Seconds that it took, the start of the process included."""
-    command = [sys.executable, "-m", "release.cli.main"]
+    command = [str(Path(sys.executable).with_name("humpyard"))]
     command += ["pages", "build", "--settings", str(yard / SETTINGS), "--out", str(out)]
     begun = time.monotonic()
     done = subprocess.run(
