@@ -122,7 +122,10 @@ def _hash(text: str) -> str:
 
 
 def _readable(value: object) -> object:
-    """Show characters that act on the reader as U+FFFD, wherever they come from."""
-    if isinstance(value, str) and not isinstance(value, Markup):
+    """Show characters that act on the reader as U+FFFD, wherever they come from.
+
+    None of them is printable, which is quicker to ask: pages have texts by the hundred thousand.
+    """
+    if type(value) is str and not value.isprintable():
         return FORBIDDEN.sub("\ufffd", value)
     return value
