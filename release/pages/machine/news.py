@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import chain
 
@@ -80,6 +80,8 @@ class Feed:
 
 _SECURITY = ("feeds", "security")
 _EVENTS = ("feeds", "events")
+_REMINDED = (SOON, timedelta(days=30), timedelta(days=7), timedelta(0))
+"""So long before support ends its entry is there, comes up again, and at last says that it ended."""
 
 
 def feeds_of(site: Site) -> tuple[Feed, ...]:
@@ -276,20 +278,20 @@ def _sentence(text: str) -> str:
 
 
 def _ends(site: Site) -> Iterator[News]:
-    """That support of a stream ends soon, or has ended. One entry, which changes when it ends."""
+    """That support of a stream ends soon, or has ended. One entry, which comes up again while time runs out."""
     for name, support in site.support.items():
         if not ends_soon(site, name):
             continue
         has_ended, newest = site.has_ended(name), site.streams(support.stream_of)[-1]
-        told = max(support.opened, support.ends - SOON)
+        told = [max(support.opened, support.ends - before) for before in _REMINDED]
         move = f" Move to {channel_title(newest)}." if newest != name else ""
         day = time_of(support.ends).day
         yield News(
             kind=Kind.SUPPORT,
             identity=("support", name),
             channels=frozenset({name, support.stream_of}),
-            published=told,
-            updated=support.ends if has_ended else told,
+            published=told[0],
+            updated=max(moment for moment in told if moment <= site.generated_at),
             title=f"{site.product} {channel_title(name)} {'ended' if has_ended else 'ends'} {day}",
             page=addresses.END_OF_LIFE,
             terms=(name, "support"),

@@ -206,6 +206,23 @@ def test_the_end_of_support_is_one_entry_that_changes_when_it_has_come() -> None
     assert ended.findtext(f"{ATOM}updated") == "2026-10-01T00:00:00Z"
 
 
+@pytest.mark.parametrize(
+    ("now", "said_again"),
+    [
+        ("2026-08-31", "2026-08-01T12:30"),  # it was opened then, less than 90 days before
+        ("2026-09-01", "2026-09-01T00:00"),
+        ("2026-09-23", "2026-09-01T00:00"),
+        ("2026-09-24", "2026-09-24T00:00"),
+        ("2026-12-24", "2026-10-01T00:00"),
+    ],
+)
+def test_readers_are_reminded_of_the_end_of_support(now: str, said_again: str) -> None:
+    """When it is 90 days away, 30, 7, and over: of one entry, which readers know by its id."""
+    sample = replace(stopped_site(BASE), generated_at=datetime.fromisoformat(f"{now}T00:00:00Z"))
+    entry = entry_of(read(sample, "lts-2025"), "support/lts-2025")
+    assert entry.findtext(f"{ATOM}updated") == f"{said_again}:00Z"
+
+
 def test_what_follows_a_stream_is_told_once_in_the_feed_of_all() -> None:
     everything = [text.partition("ExampleOS/")[2] for text in texts(read(stopped_site(), None), "entry/id")]
     assert "lts-2026/1.0.9" in everything
