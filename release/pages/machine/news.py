@@ -278,7 +278,7 @@ def _sentence(text: str) -> str:
 
 
 def _ends(site: Site) -> Iterator[News]:
-    """That support of a stream ends soon, or has ended. One entry, which comes up again while time runs out."""
+    """That support of a stream ends soon, or has ended. One entry, brought up again as time runs out."""
     for name, support in site.support.items():
         if not ends_soon(site, name):
             continue
