@@ -137,7 +137,7 @@ def _published(state: State, policy: Policy, release: Release, known: Known) -> 
         channels=tuple(entries.values()),
         withdrawals=_stops(state, StopAction.WITHDRAW, lambda stop: stop.version == version),
         collected=state.collected.get(version),
-        revisions=revisions_of(state, version, known.policy_of, known.read_notes),
+        revisions=revisions_of(state, version, known.policy_of, known.read_notes, published=release.notes),
         evidence=evidence_of(state, policy, digest),
         packages=known.packages.get(version, {}),
         differences=known.differences.get(version, {}),

@@ -6,15 +6,17 @@ Pure, but for what the functions read that are handed in.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from release.catalog.version import Version
 from release.digests import Digest
 from release.errors import InputError, NotVerifiedError
 from release.ledger.state import Head, State
 from release.line.evidence_status import known_evidence
+from release.pages.markdown import NOTES_LIMIT
 from release.pages.records import Evidence, IssueState, KnownIssue, Revision
 from release.promotion.case import Case, open_case
-from release.promotion.known_issue import reports_that_count
+from release.promotion.known_issue import GivenReport, reports_that_count
 from release.promotion.policy import Policy
 from release.promotion.revision import PolicyOf, revisions_that_count
 from release.promotion.voices import voices
@@ -22,40 +24,62 @@ from release.promotion.voices import voices
 ReadNotes = Callable[[Version, Digest], str]
 """The text of a correction, by its digest. Raises InputError or NotVerifiedError."""
 
+_LOST = "the corrected text cannot be read at the moment"
+_UNJUDGED = "These notes were corrected; it cannot be checked at the moment who was allowed to."
+
 
 def revisions_of(
-    state: State, version: Version, policy_of: PolicyOf, read_notes: ReadNotes
+    state: State, version: Version, policy_of: PolicyOf, read_notes: ReadNotes, *, published: str = ""
 ) -> tuple[Revision, ...]:
     """The corrections of a release's notes that count, the oldest first.
 
-    The last one's text is what pages show, so it must be there. An earlier one whose text cannot be had any
-    more is told without it: else nobody could mend that by correcting once more.
+    Nothing here may keep pages from being made: they tell of withdrawals, too. Where the last text cannot be
+    had, its place is taken by the one before, and by a warning that says so; ``published`` is what the notes
+    said first. An earlier one that cannot be had is told without its text. Where it cannot be judged whether
+    a correction counts, none does, and that is said.
 
     Times are those of the entries, and so by the clocks of those who wrote them: they may be later than
-    ``state.latest``. Raises as ``policy_of`` and ``read_notes``, which are not asked
-    where nothing was corrected.
+    ``state.latest``. ``policy_of`` and ``read_notes`` are not asked where nothing was corrected.
     """
-    given = revisions_that_count(state, version, policy_of)
-    texts = [_earlier(version, one.revision.notes, read_notes) for one in given[:-1]]
-    texts += [read_notes(version, one.revision.notes) for one in given[-1:]]
-    return tuple(
-        Revision(recorded=one.recorded, summary=one.revision.summary, notes=text)
-        for one, text in zip(given, texts, strict=True)
-    )
+    try:
+        given = revisions_that_count(state, version, policy_of)
+    except (InputError, NotVerifiedError):
+        last = state.revisions[version][-1].recorded
+        return (Revision(recorded=last, summary=_UNJUDGED, notes=_instead(_UNJUDGED, published)),)
+    found: list[Revision] = []
+    for number, one in enumerate(given, start=1):
+        summary, text = one.revision.summary, _text(version, one.revision.notes, read_notes)
+        if text is None:
+            summary = f"{summary} ({_LOST})"
+            before = next((revision.notes for revision in reversed(found) if revision.notes), published)
+            text = _instead(f"These notes were corrected: {_LOST}.", before) if number == len(given) else ""
+        found.append(Revision(recorded=one.recorded, summary=summary, notes=text))
+    return tuple(found)
 
 
-def _earlier(version: Version, notes: Digest, read_notes: ReadNotes) -> str:
+def _instead(warning: str, before: str) -> str:
+    """Markdown, which can be rendered if ``before`` can."""
+    text = f"**{warning}** This is what was told before.\n\n{before}"
+    return text if len(text) <= NOTES_LIMIT else f"**{warning}**"
+
+
+def _text(version: Version, notes: Digest, read_notes: ReadNotes) -> str | None:
     try:
         return read_notes(version, notes)
     except (InputError, NotVerifiedError):
-        return ""
+        return None
 
 
 def known_issues_of(state: State, policy_of: PolicyOf) -> tuple[KnownIssue, ...]:
-    """All known issues as they were told last, by name. Times as in ``revisions_of``."""
+    """All known issues as they were told last, by name. Times as in ``revisions_of``.
+
+    One of which it cannot be judged whether it counts is left out.
+    """
     found = []
     for name in sorted(state.issues):
-        given = reports_that_count(state, name, policy_of)
+        given: tuple[GivenReport, ...] = ()
+        with suppress(InputError, NotVerifiedError):
+            given = reports_that_count(state, name, policy_of)
         if given:
             last = given[-1].report
             found.append(
@@ -104,13 +128,17 @@ def evidence_of(state: State, policy: Policy, release: Digest) -> tuple[Evidence
 def approvals_of(state: State, policy_of: PolicyOf, head: Head) -> tuple[str, ...]:
     """The roles in which people's go let a release into a channel, one for each person, sorted.
 
-    None where there was no request: history from before the ledger. Judged as the gate did, under the policy
-    of the request, at the time of the entry. Raises as ``policy_of``.
+    None where there was no request: history from before the ledger; and none where its policy cannot be had.
+    Judged as the gate did, under the policy of the request, at the time of the entry.
     """
     record = None if head.request is None else state.requests.get(head.request)
     if record is None:
         return ()
-    case = open_case(state, record.digest, policy_of(record.subject.policy), head.since)
+    try:
+        policy = policy_of(record.subject.policy)
+    except (InputError, NotVerifiedError):
+        return ()
+    case = open_case(state, record.digest, policy, head.since)
     if not isinstance(case, Case):
         return ()
     return tuple(sorted(voice.role for voice in voices(case) if voice.role is not None))

@@ -104,6 +104,9 @@ def test_notes_are_corrected_by_one_person_and_nobody_overwrites_another_unseen(
     path.write_text("# Once more\n")
     more = correction(yard, path, "ada", "--previous", seen["notes"], "--dry-run")
     assert "+# Once more" in said(yard, capsys, *more), "what is lost can be corrected"
+    said(yard, capsys, "pages", "render")
+    page = (yard.mirror / "pages" / "releases" / str(OLD) / "index.html").read_text()
+    assert "the corrected text cannot be read at the moment" in page
 
 
 def test_what_cannot_be_shown_is_refused_before_anything_is_written(

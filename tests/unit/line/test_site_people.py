@@ -58,13 +58,32 @@ def test_corrections_are_told_with_their_texts_the_oldest_first(desk: Desk) -> N
     )
 
 
-def test_a_text_that_is_lost_hinders_nobody_once_there_is_a_later_one(desk: Desk) -> None:
+def test_a_text_that_is_lost_is_said_and_keeps_no_page_from_being_made(desk: Desk) -> None:
     desk.correct(desk.revision("lost"))
-    with pytest.raises(InputError):
-        revisions_of(desk.state, ONE, desk.policy_of, read)
+    (told,) = revisions_of(desk.state, ONE, desk.policy_of, read, published="# a")
+    assert told.summary == "it says what is so (the corrected text cannot be read at the moment)"
+    assert told.notes.startswith("**These notes were corrected: ")
+    assert told.notes.endswith("\n\n# a"), "what was told before is still there"
     desk.correct(desk.revision("c", "lost"))
-    told = revisions_of(desk.state, ONE, desk.policy_of, read)
-    assert [one.notes for one in told] == ["", "# c"]
+    assert [one.notes for one in revisions_of(desk.state, ONE, desk.policy_of, read)] == ["", "# c"]
+    desk.correct(desk.revision("gone", "c"))
+    assert revisions_of(desk.state, ONE, desk.policy_of, read)[-1].notes.endswith("\n\n# c")
+
+
+def lost(digest: Digest) -> Policy:
+    raise InputError(f"{digest}: no such policy")
+
+
+def test_a_policy_that_is_lost_keeps_no_page_from_being_made(desk: Desk) -> None:
+    desk.correct(desk.revision("b"))
+    desk.tell(desk.issue())
+    desk.tick(3 * DAY)
+    desk.move(desk.agree(desk.request("2.0.0", "beta"), ALICE, CAROL))
+    (told,) = revisions_of(desk.state, ONE, lost, read, published="# a")
+    assert "cannot be checked" in told.summary
+    assert told.notes.endswith("\n\n# a"), "nobody knows whether b counts"
+    assert known_issues_of(desk.state, lost) == ()
+    assert approvals_of(desk.state, lost, desk.state.heads["beta"]) == ()
 
 
 def test_an_issue_is_told_as_it_is_since_it_was_opened(desk: Desk) -> None:
