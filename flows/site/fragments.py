@@ -37,13 +37,11 @@ def fragments(changelog: Path, until: date) -> Iterator[Path]:
     return iter(sorted(found, key=lambda path: (path.name, path.parent.name)))
 
 
-def put(changelog: Path, since: date, until: date, target: Path) -> int:
-    """Copy fragments of these days to ``target``; returns how many there are."""
+def put(changelog: Path, until: date, target: Path) -> int:
+    """Copy them to ``target``; returns how many there are."""
     count = 0
     with storage_errors(target):
         for path in fragments(changelog, until):
-            if path.name < since.isoformat():
-                continue
             copy = target / path.parent.name / path.name
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)

@@ -38,9 +38,6 @@ UNTIL: Final[Mapping[Version, date]] = MappingProxyType(
 )
 """The last day of which fragments are in a release."""
 
-_SINCE = date(2026, 7, 14)
-"""Older fragments are in releases of the history."""
-
 _ROLLOUT = (
     'rollout = { kind = "stepped", steps = [{ after = 0, percent = 5 }, { after = 24, percent = 25 },'
     " { after = 72, percent = 100 }] }"
@@ -188,7 +185,7 @@ def _release(
     offered_in: tuple[str, ...] = (),
 ) -> None:
     until = UNTIL[version]
-    fragments.put(order.changelog, _SINCE, until, stage.root / "changelog")
+    fragments.put(order.changelog, until, stage.root / "changelog")
     image_set = stage.root / "incoming" / BOARD / str(version)
     image_set.parent.mkdir(parents=True, exist_ok=True)
     with stage.build_signer() as sign:
