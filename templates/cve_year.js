@@ -10,7 +10,7 @@
   const verdict = (cell, name) => {
     const fix = cell.querySelector("a")?.textContent, mine = from.value.trim();
     if (!fix) return `${name}: not told.`;
-    const since = `${name}: fixed in ${cell.textContent}.`;
+    const since = `${name}: fixed in ${cell.textContent.trim()}.`;
     if (!channel.value || !/^\d+\.\d+\.\d+$/.test(mine)) return since;
     return `${since} ${mine} ${isBefore(mine, fix) ? "does not have it" : "has it"}.`;
   };

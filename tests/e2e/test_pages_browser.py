@@ -219,3 +219,12 @@ def test_print_shows_everything_in_black_on_white(browser: Browser, root: Path) 
     page.locator("details").first.evaluate("e => e.open = false")
     assert page.locator("details .ids").first.evaluate("e => e.checkVisibility()")
     page.close()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_is_cut_off_on_paper(browser: Browser, root: Path, path: str) -> None:
+    """What is wider than the sheet (A4 within margins of 2 cm: 643 pixels) is lost there."""
+    page = opened(browser, (root / path).as_uri(), width=643)
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") == 643
+    page.close()
