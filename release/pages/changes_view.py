@@ -13,7 +13,7 @@ from release.notes.changes import told_items
 from release.notes.compose import HEADINGS
 from release.notes.cves import cve_ids
 from release.pages.links import Link, release_link
-from release.pages.markdown import to_html
+from release.pages.markdown import shown
 from release.pages.notes_view import NotesPart, has_walls, notes_parts, without_walls
 from release.pages.reading import Reading
 from release.pages.records import PublishedRelease
@@ -62,9 +62,6 @@ def changes_view(reading: Reading, published: PublishedRelease, page: str) -> Ch
 
     The notes tell that for the channel that the release was built for. To other channels it brought what
     they had not been told, which may be more.
-
-    Raises:
-        InputError: the notes cannot be rendered.
     """
     news = {name: reading.news(published, name) for name in _further(reading, published)}
     everything = {
@@ -113,7 +110,7 @@ def _groups(changes: Iterable[Change], listed: frozenset[str]) -> tuple[Group, .
     return tuple(
         Group(
             title=_title(kind),
-            html=to_html(without_walls("\n".join(change.text for change in group), listed)),
+            html=shown(without_walls("\n".join(change.text for change in group), listed)),
         )
         for kind, group in groupby(changes, key=lambda change: change.kind)
     )

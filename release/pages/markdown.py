@@ -83,6 +83,18 @@ def to_html(text: str) -> Markup:
     return Markup(convert(text))  # noqa: S704  # the one place that vouches for HTML, after nh3
 
 
+def shown(text: str) -> Markup:
+    """Any text: as ``to_html``, or, where that refuses it, as it was written.
+
+    Notes that were published stay; that they cannot be rendered must not keep what else there is to say from
+    being said.
+    """
+    try:
+        return to_html(text)
+    except InputError:
+        return Markup("<pre>{}</pre>").format(FORBIDDEN.sub("\ufffd", text))
+
+
 @remembered
 def convert(text: str) -> str:
     """The HTML of ``to_html``; safe. It is remembered where there is a memo."""

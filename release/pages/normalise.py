@@ -57,6 +57,8 @@ class _Writer:
         """The line before was blank (or there is none)."""
         self.paragraph = False
         """The line before can go on as a paragraph."""
+        self.single = False
+        """The line before is a paragraph's only one."""
 
     def line(self, line: str) -> None:
         body = line.lstrip(" ")
@@ -94,7 +96,10 @@ class _Writer:
             self._separate()
         else:
             text = "\\" + body if body.startswith("#") or _NO_DEFINITION.match(body) else body
+            ends = self.single and not self.offsets and _SETEXT.fullmatch(body)
             self._write(_TAB * len(self.offsets) + _hard_break(text), paragraph=True)
+            if ends:  # the time to read headings that nothing parts grows with their square, at least
+                self._separate()
 
     def _leave(self, body: str, indent: int, before: str | None) -> None:
         """Close the items that a line does not belong to. ``before``: it may go on with a list."""
@@ -154,6 +159,7 @@ class _Writer:
 
     def _write(self, line: str, *, blank: bool = False, paragraph: bool = False) -> None:
         self.out.append(line)
+        self.single = paragraph and not self.paragraph
         self.blank = blank
         self.paragraph = paragraph
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from release.notes.cves import cve_ids
-from release.pages.markdown import to_html
+from release.pages.markdown import shown
 from release.pages.records import PublishedRelease
 
 WALL = 4
@@ -50,17 +50,15 @@ def has_walls(published: PublishedRelease) -> bool:
 
 
 def notes_parts(published: PublishedRelease) -> tuple[NotesPart, ...]:
-    """The notes, one part for each baseline. Headings with nothing below them are left out.
-
-    Raises:
-        InputError: the notes cannot be rendered.
-    """
+    """The notes, one part for each baseline. Headings with nothing below them are left out."""
     if not published.notes.strip():
         return ()
-    html = str(to_html(notes_text(published)))
-    parts, title, place = [], "", 0
+    html = str(shown(notes_text(published)))
+    parts, title, place, seen, depth = [], "", 0, 0, 0
     for match in _SINCE.finditer(html):
-        if _is_inside(html[place : match.start()]):
+        depth += _depth(html[seen : match.start()])
+        seen = match.start()
+        if depth:
             continue
         parts.append((title, html[place : match.start()]))
         title, place = _TAG.sub("", match[1]), match.end()
@@ -76,9 +74,9 @@ def _number(match: re.Match[str]) -> str:
     return f"{len(cve_ids(match[0]))} CVEs"
 
 
-def _is_inside(html: str) -> bool:
-    """Whether the text ends inside of a list, a quotation, a table or code."""
-    return sum(-1 if close else 1 for close in _NESTS.findall(html)) != 0
+def _depth(html: str) -> int:
+    """How many more lists, quotations, tables and code begin in the text than end."""
+    return sum(-1 if close else 1 for close in _NESTS.findall(html))
 
 
 def _without_empty(html: str) -> str:

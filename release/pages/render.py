@@ -38,7 +38,7 @@ def render_site(
         processes: how many work on it; None for what pays here.
 
     Raises:
-        InputError: notes that cannot be rendered, a template that is wrong, or colours that cannot be read.
+        InputError: a template that is wrong, or colours that cannot be read.
     """
     if processes is None:
         processes = processors() if len(site.releases) >= WORTHWHILE else 1

@@ -12,7 +12,7 @@ from release.notes.characters import FORBIDDEN
 from release.pages import addresses
 from release.pages.machine.book import Book
 from release.pages.machine.news import Feed, News, all_news, feed_of, select
-from release.pages.markdown import to_html
+from release.pages.markdown import shown
 from release.pages.site import Site
 from release.pages.wording import rfc3339
 
@@ -38,9 +38,6 @@ def atom_feed(site: Site, feed: Feed | str | None, items: Iterable[News] | None 
         site: what to tell of.
         feed: which feed.
         items: all that happened, if it is at hand.
-
-    Raises:
-        InputError: the notes cannot be rendered.
     """
     feed = feed if isinstance(feed, Feed) else feed_of(site, feed)
     told = select(all_news(Book(site)) if items is None else items, feed, ENTRY_LIMIT)
@@ -63,14 +60,10 @@ def atom_feed(site: Site, feed: Feed | str | None, items: Iterable[News] | None 
 
 
 def content(item: News) -> Markup | None:
-    """What an entry has to read besides its summary: the warnings, then the notes; None if too long, or none.
-
-    Raises:
-        InputError: the notes cannot be rendered.
-    """
+    """What an entry has to read besides its summary: warnings, then notes; None if too long, or none."""
     if not item.notes.strip() or len(item.notes) > CONTENT_LIMIT:
         return None
-    html = to_html(item.notes)
+    html = shown(item.notes)
     if not html or len(html) > CONTENT_LIMIT:
         return None
     return Markup("").join(_WARNING.format(readable(line)) for line in item.warnings) + html

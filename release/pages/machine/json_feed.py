@@ -26,9 +26,6 @@ def json_feed(site: Site, feed: Feed, items: Iterable[News] | None = None) -> by
         site: what to tell of.
         feed: which feed.
         items: all that happened, if it is at hand.
-
-    Raises:
-        InputError: the notes cannot be rendered.
     """
     told = select(all_news(Book(site)) if items is None else items, feed, ENTRY_LIMIT)
     return dump(

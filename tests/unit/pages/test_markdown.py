@@ -7,7 +7,7 @@ from markdown_it import MarkdownIt
 
 from release.errors import InputError
 from release.pages.markdown import BRACKET_LIMIT, NOTES_LIMIT, to_html
-from release.pages.normalise import NESTING_LIMIT
+from release.pages.normalise import NESTING_LIMIT, normalise
 
 
 def test_raw_html_is_shown_as_text_and_nothing_of_it_is_lost() -> None:
@@ -146,3 +146,10 @@ def test_equal_text_gives_equal_html() -> None:
 
 def test_a_second_number_sign_in_an_address_is_encoded() -> None:
     assert 'href="https://e.org/a.html#%231.47.0"' in to_html("[x](https://e.org/a.html##1.47.0)")
+
+
+def test_headings_one_below_the_other_are_parted() -> None:
+    """Python-Markdown took more than 100 s for 64 KiB of them."""
+    assert normalise("a\n===\n" * 3) == "a\n===\n\n" * 3 + "\n"
+    assert to_html("a\n===\n- x") == '<h3 id="rn-a">a</h3>\n<ul>\n<li>x</li>\n</ul>'
+    assert to_html("a\nb\n===\nc") == "<p>a\nb\n===\nc</p>"

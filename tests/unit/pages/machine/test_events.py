@@ -145,7 +145,7 @@ def test_long_notes_are_not_rendered_for_feeds(monkeypatch: pytest.MonkeyPatch) 
     def no(_: str) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("release.pages.machine.atom.to_html", no)
+    monkeypatch.setattr("release.pages.machine.atom.shown", no)
     wall = "- Linux (" + ", ".join(f"[CVE-2026-{n}](https://e.org/{n})" for n in range(1000, 2000)) + ")"
     release = imported("1.0.0", "alpha", datetime(2020, 1, 1, tzinfo=UTC), notes=wall)
     sample = rich_site()
