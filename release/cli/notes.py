@@ -20,6 +20,7 @@ from release.line.notes import preview as preview_of
 from release.notes.fault import RULES, Fault, Level
 from release.notes.fragments import changelog_files
 from release.notes.lint import lint_changelog
+from release.pages.wording import counted
 from release.settings import load_settings
 from release.wiring import open_yard, utc_now
 
@@ -49,14 +50,15 @@ def lint(
     files = changelog_files(chosen)
     faults = lint_changelog(files, utc_now().date())
     counts = Counter(fault.level for fault in faults)
+    errors = counted(counts[Level.ERROR], "error")
     if as_json:
         emit([_fault_json(fault) for fault in faults])
     else:
         for fault in faults:
             say(str(fault))
-        say(f"{len(files)} fragments: {counts[Level.ERROR]} errors, {counts[Level.WARNING]} warnings")
+        say(f"{counted(len(files), 'fragment')}: {errors}, {counted(counts[Level.WARNING], 'warning')}")
     if counts[Level.ERROR]:
-        raise InputError(f"{chosen}: {counts[Level.ERROR]} errors in changelog fragments")
+        raise InputError(f"{chosen}: {errors} in changelog fragments")
 
 
 @app.command()

@@ -22,7 +22,7 @@ def test_lint_says_file_line_and_mend_and_fails(tmp_path: Path, capsys: pytest.C
     assert f"{path}:1: error: future: found 3035-08-06, expected a date that has come; put" in shown.out
     assert f"{path}:2: error: character: found U+001B" in shown.out
     assert "\x1b" not in shown.out
-    assert shown.out.endswith("1 fragments: 3 errors, 0 warnings\n")
+    assert shown.out.endswith("1 fragment: 3 errors, 0 warnings\n")
     assert "3 errors in changelog fragments" in shown.err
     assert run(["notes", "lint", str(tmp_path), "--json"]) == 1
     assert {one["rule"] for one in json.loads(capsys.readouterr().out)} == {
