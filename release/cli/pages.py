@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from typing import Annotated
@@ -13,10 +15,12 @@ from release.canonical import Json
 from release.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile
 from release.cli.output import emit, say, table, work
 from release.line.pages import pages_job, site_job
-from release.pages.check import Checked, check_site
+from release.pages import addresses
+from release.pages.check import Checked, Finding, check_site
+from release.pages.check_age import age_fault
 from release.pages.directory import read_site
 from release.pages.serving import serving
-from release.wiring import open_yard
+from release.wiring import open_yard, utc_now
 
 app = typer.Typer(help="Build the release pages, feeds and JSON files; look at them; check them.")
 _SHOWN = 50
@@ -81,9 +85,24 @@ def serve(
 
 
 @app.command()
-def check(directory: SiteDirectory, as_json: AsJson = False) -> None:
-    """Check links, ids, policies, documents and budgets of a site. Exit code 1 if something is wrong."""
-    found = check_site(read_site(directory))
+def check(
+    directory: SiteDirectory,
+    not_older_than: Annotated[
+        int | None,
+        typer.Option(metavar="HOURS", min=1, help="Find fault with data that is older. [default: any age]"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check links, ids, policies, documents and budgets of a site. Exit code 1 if something is wrong.
+
+    With --not-older-than also that somebody still builds them: the age of a site is that of the last ledger
+    entry it knows. Choose more than the longest time between two promotions.
+    """
+    files = read_site(directory)
+    found = check_site(files)
+    late = None if not_older_than is None else age_fault(files, utc_now(), timedelta(hours=not_older_than))
+    if late is not None:
+        found = replace(found, findings=(Finding(addresses.MACHINE_INDEX, late), *found.findings))
     if as_json:
         emit(_as_json(found))
     else:

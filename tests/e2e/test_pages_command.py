@@ -137,5 +137,13 @@ def test_a_site_that_is_wrong_is_told(released_yard: SmallYard, capsys: pytest.C
     assert not found["passed"]
     assert any(str(NEW) in one["fault"] and "leads nowhere" in one["fault"] for one in found["findings"])
     assert run(["pages", "check", str(pages)]) == 1
+    capsys.readouterr()
+    assert released_yard.humpyard("pages", "build") == 0
+    assert run(["pages", "check", str(pages), "--not-older-than", "9"]) == 0
+    index = json.loads((pages / "index.json").read_text())
+    (pages / "index.json").write_text(json.dumps({**index, "generated_at": "2020-01-01T00:00:00Z"}))
+    assert run(["pages", "check", str(pages)]) == 0
+    assert run(["pages", "check", str(pages), "--not-older-than", "9"]) == 1
+    assert "index.json: the data is of 2020-01-01 00:00 UTC" in capsys.readouterr().out
     assert run(["pages", "check", str(pages / "none")]) == 1
     assert run(["pages", "serve", str(pages / "none")]) == 1
