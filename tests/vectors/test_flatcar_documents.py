@@ -83,7 +83,8 @@ def test_feeds_are_short_and_well_formed(files: dict[str, bytes]) -> None:
     for path, data in feeds.items():
         assert len(data) < 200_000, path
         if path.endswith(".xml"):
-            feed = feedparser.parse(data)
+            # What a reader makes of the HTML is not looked at here, and takes most of the time.
+            feed = feedparser.parse(data, sanitize_html=False, resolve_relative_uris=False)
             assert not feed.bozo, path
             assert len(feed.entries) <= 50
             assert all(entry.updated == entry.published for entry in feed.entries)
