@@ -94,19 +94,29 @@ def _lay_out(target: Path, old: Path, there: set[str], files: Mapping[str, bytes
         if place.parent not in made:
             place.parent.mkdir(parents=True, exist_ok=True)
             made.add(place.parent)
-        if path in there and (old / path).read_bytes() == data:
-            _same(old / path, place)
-        else:
+        if not (path in there and _same(old / path, place, data)):
             place.write_bytes(data)
             changed += 1
     return changed
 
 
-def _same(old: Path, place: Path) -> None:
+def _same(old: Path, place: Path, data: bytes) -> bool:
+    """Whether the old file has these bytes; ``place`` is that very file then. Else there is none.
+
+    Another run may let another site take the old one's place meanwhile: so what was linked is read, and not
+    what is linked after it was read.
+    """
     try:
         os.link(old.resolve(), place)
     except OSError:  # another file system, or one without hard links
-        place.write_bytes(old.read_bytes())
+        if old.read_bytes() != data:
+            return False
+        place.write_bytes(data)
+        return True
+    if place.read_bytes() == data:
+        return True
+    place.unlink()
+    return False
 
 
 def _exchange(new: Path, directory: Path) -> None:

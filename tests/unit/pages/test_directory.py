@@ -56,6 +56,21 @@ def test_without_an_exchange_in_one_step_or_hard_links_it_works_as_well(
     assert (tmp_path / "site").is_symlink()
 
 
+def test_two_runs_at_once_mix_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, link = tmp_path / "site", os.link
+    write_site(place, files())
+
+    def late(old: Path, new: Path) -> None:
+        """Another run is quicker, between our look at a file and its taking over."""
+        monkeypatch.setattr(os, "link", link)
+        write_site(place, {**files(), "index.html": b"theirs", "releases/1.0.0/index.html": b"theirs"})
+        link(old, new)
+
+    monkeypatch.setattr(os, "link", late)
+    write_site(place, files())
+    assert read_site(place) == dict(sorted(files().items()))
+
+
 @pytest.mark.parametrize(
     ("new", "words"),
     [
