@@ -23,11 +23,11 @@ _PIECE = re.compile(
     `(?P<code>[^`\n]{1,300})`
     | \[(?P<text>[^][\n]{1,300})\]\((?P<href>https?://[^/\\\s()<>"']
         (?:[^\s()<>"']|\([^\s()<>"']{0,300}\)){0,1000})\)
-    | (?P<mark>\*\*|__)
+    | (?P<mark>\*\*|(?<![a-z0-9])__|__(?![a-z0-9]))
     """,
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
-_MARKER = re.compile(r"\s*[-*+]\s+")
+_MARKER = re.compile(r"\A\s*[-*+]\s+")
 
 
 @lru_cache(maxsize=1 << 15)

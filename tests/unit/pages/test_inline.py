@@ -20,6 +20,8 @@ from release.pages.inline import ITEM_LIMIT, item_html, plain
         ("- [a](https://b.example/x_(y))", '<a href="https://b.example/x_(y)">a</a>'),
         ("- <script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
         ("- turned \u202e round", "turned \ufffd round"),
+        ("- set FOO__BAR, __now__", "set FOO__BAR, now"),
+        ("made - not begun", "made - not begun"),
         ("", ""),
     ],
 )
