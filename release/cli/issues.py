@@ -142,7 +142,8 @@ def show(name: Name, settings: SettingsFile = DEFAULT_SETTINGS, as_json: AsJson 
 def _show(told: tuple[GivenReport, ...], policy: Policy) -> None:
     last = told[-1].report
     say(f"{last.name}: {last.title}")
-    say(f"{last.state}; affects {_joined(last.affected)}; fixed in {_joined(last.fixed_in) or 'nothing yet'}")
+    fixed = f"fixed in {_joined(last.fixed_in)}" if last.fixed_in else "no release has a fix"
+    say(f"{last.state}; affects {_joined(last.affected)}; {fixed}")
     say("")
     say(last.text)
     if last.workaround:

@@ -100,7 +100,9 @@ Utc = Annotated[datetime, PlainValidator(_text_reader(parse_time)), PlainSeriali
 ChannelName = Annotated[str, PlainValidator(_text_reader(_channel_name))]
 Fingerprint = Annotated[str, Field(pattern=r"^([0-9A-F]{40}|[0-9A-F]{64})$")]
 """An OpenPGP primary key, version 4 (SHA-1) or version 6 (SHA-256), upper-case hexadecimal."""
-Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=60)]
+WORD = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+WORD_LENGTH = 60
+Word = Annotated[str, Field(pattern=WORD, max_length=WORD_LENGTH)]
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 Prose = Annotated[str, Field(max_length=4000), AfterValidator(_printable)]
 Armored = Annotated[str, Field(min_length=1, max_length=16384), AfterValidator(_encodable)]

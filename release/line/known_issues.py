@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,6 +11,7 @@ from release.catalog.version import Version
 from release.digests import Digest
 from release.errors import InputError, RefusedError
 from release.ledger.chain import StatementSigner
+from release.ledger.fields import WORD, WORD_LENGTH
 from release.ledger.state import State
 from release.line.policies import policy_reader
 from release.line.statements import record_statement
@@ -63,6 +65,11 @@ def open_issue(yard: Yard, author: StatementSigner, name: str, change: IssueChan
         InputError: a field is not as it must be, or a version is not known here.
         RefusedError: there is one of that name, or ``author`` may not.
     """
+    if not re.match(WORD, name) or len(name) > WORD_LENGTH or name.endswith("\n"):
+        raise InputError(
+            f"issue {name!r}: expected lower-case words joined by '-', {WORD_LENGTH} characters at most",
+            hint="the name is the issue's address for ever; the title can be anything",
+        )
     state, now = yard.ledger.state(), yard.clock()
     if reports_that_count(state, name, policy_reader(yard.store)):
         raise RefusedError(

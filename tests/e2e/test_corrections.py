@@ -139,6 +139,8 @@ def test_an_issue_is_opened_updated_fixed_and_shown(
     yard, ada, grace = released_yard, released_yard.secret("ada"), released_yard.secret("grace")
     what = ["--title", "Does not boot", "--text", "With two disks.\nSince then.", "--affects", str(OLD)]
     opened = ["issues", "open", "no-boot", *what, "--workaround", "Take one disk.", *ada]
+    named = said(yard, capsys, "issues", "open", "No_Boot", *opened[3:], code=REFUSED)
+    assert "issue 'No_Boot': expected lower-case words joined by '-'" in named
     assert "issue no-boot" in said(yard, capsys, *opened)
     assert "is known already" in said(yard, capsys, *opened, code=REFUSED)
     update = ["issues", "update", "no-boot", *grace]
