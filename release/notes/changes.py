@@ -9,6 +9,7 @@ its versions or identifiers.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -16,6 +17,7 @@ from functools import lru_cache
 
 from release.bundle.change import Change, ChangeKind, change_id
 from release.bundle.release import Release
+from release.memo import remembered
 from release.notes.imported import ImportedRelease
 from release.notes.items import passages
 
@@ -34,6 +36,12 @@ def told_items(notes: str) -> tuple[Change, ...]:
     known issues, which are none. What a second part of the notes ("Changes since ...") repeats of the first
     is not told again.
     """
+    return tuple(Change.of(ChangeKind(kind), text) for kind, text in json.loads(_told(notes)))
+
+
+@remembered
+def _told(notes: str) -> str:
+    """The same as JSON, for a memo: kind and text of each."""
     found: dict[str, Change] = {}
     told: set[str] = set()
     for passage in passages(notes):
@@ -42,7 +50,7 @@ def told_items(notes: str) -> tuple[Change, ...]:
             if not is_told(change, told):
                 found[change.id] = change
                 told |= {change.id, *facts(change.text)}
-    return tuple(found.values())
+    return json.dumps([(change.kind, change.text) for change in found.values()])
 
 
 def is_told(change: Change, told: AbstractSet[str]) -> bool:

@@ -6,12 +6,14 @@ was measured on Flatcar's 540 published notes.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from release.bundle.change import ChangeKind
+from release.memo import remembered
 from release.notes.items import Passage, passages
 
 _LIKE = re.compile(r"\bCVE-[0-9XN?]+(?:-[0-9XN?]+)?", re.IGNORECASE)
@@ -70,6 +72,12 @@ def fixes_in(notes: str) -> tuple[Fix, ...]:
     The identifiers are exactly those of ``cve_ids``. One that an item names with a package is not told
     again without. Takes any text.
     """
+    return tuple(Fix(*fields) for fields in json.loads(_fixes(notes)))
+
+
+@remembered
+def _fixes(notes: str) -> str:
+    """The same as JSON, for a memo: a list of fields for each."""
     severities: dict[tuple[str, str | None], str | None] = {}
     for passage in passages(notes):
         if _LIKE.search(passage.text):
@@ -81,11 +89,11 @@ def fixes_in(notes: str) -> tuple[Fix, ...]:
         severities.setdefault((cve, None), None)
     known = {cve for cve, package in severities if package is not None}
     found = [
-        Fix(cve, package, severity)
+        (cve, package, severity)
         for (cve, package), severity in severities.items()
         if package is not None or cve not in known
     ]
-    return tuple(sorted(found, key=lambda fix: (_order(_parts(fix.cve)), fix.package or "")))
+    return json.dumps(sorted(found, key=lambda fix: (_order(_parts(fix[0])), fix[1] or "")))
 
 
 def _told(passage: Passage) -> Iterator[tuple[str | None, str]]:

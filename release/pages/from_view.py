@@ -141,6 +141,10 @@ class _Printer:
         self._macro = macro
         self._printed: dict[int, tuple[object, str]] = {}
 
+    def __repr__(self) -> str:
+        """The same for all, since what it prints is in a template."""
+        return "_Printer"
+
     def __call__(self, values: tuple[object, ...]) -> Markup:
         return Markup("".join(map(self._print, values)))  # noqa: S704  # a macro's, which escapes
 

@@ -19,8 +19,8 @@ from markdown.treeprocessors import Treeprocessor
 from markupsafe import Markup
 
 from release.errors import InputError
+from release.memo import remembered
 from release.notes.characters import FORBIDDEN
-from release.pages.memo import remembered
 from release.pages.normalise import normalise
 
 NOTES_LIMIT = 256 << 10

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import CodeType
@@ -19,6 +20,7 @@ from markupsafe import Markup
 
 import release as package
 from release.errors import InputError, storage_errors
+from release.memo import recalled
 from release.notes.characters import FORBIDDEN
 
 STYLE = "style.css"
@@ -73,6 +75,7 @@ class Press:
         self.environment.globals["style"] = Markup(text)  # noqa: S704  # our own file, checked by _read
         self._style_hash = _hash(text)
         self._script = cache(self._read)
+        self._identity = _identity(self._folders, style)
 
     def page(
         self, template: str, *, script: str | None = None, connect: bool = False, **context: object
@@ -87,6 +90,10 @@ class Press:
         Raises:
             InputError: a template is wrong, or asks for what it was not given.
         """
+        shown = f"{self._identity}\0{template}\0{script}\0{connect}\0{context!r}"
+        return recalled("page", shown, lambda: self._page(template, script, connect, context)).encode()
+
+    def _page(self, template: str, script: str | None, connect: bool, context: Mapping[str, object]) -> str:
         code = None if script is None else self._script(script)
         policy = _policy(self._style_hash, code, connect=connect)
         source = None if code is None else Markup(code)  # noqa: S704  # our own file, checked by _read
@@ -94,7 +101,7 @@ class Press:
             text = self.environment.get_template(template).render(policy=policy, script=source, **context)
         except TemplateError as error:
             raise InputError(f"template {template}: {error.__class__.__name__}: {error.message}") from error
-        return text.encode() + b"\n"
+        return f"{text}\n"
 
     def _read(self, name: str) -> str:
         """A style sheet or script, checked to stay inside its element. Scripts without their indentation."""
@@ -105,6 +112,16 @@ class Press:
         if "</" in text or "<!--" in text:
             raise InputError(f"{path}: expected no '</' and no '<!--', which would end its element")
         return re.sub(r"\n +", "\n", text) if name.endswith(".js") else text
+
+
+def _identity(folders: Sequence[Path], style: str) -> str:
+    """What decides how a page looks, besides its values: every template, in its order of precedence."""
+    digest = hashlib.sha256(style.encode())
+    for folder in folders:
+        with storage_errors(folder):
+            for path in sorted(path for path in folder.iterdir() if path.is_file()):
+                digest.update(f"\0{path.name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _policy(style_hash: str, code: str | None, *, connect: bool) -> str:

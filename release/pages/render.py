@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from release.errors import InputError
+from release.memo import Memo, memo_in
 from release.pages.brand import brand_style
 from release.pages.crew import processors, work_off
 from release.pages.markdown import convert
-from release.pages.memo import Memo, memo_in
 from release.pages.notes_view import notes_text
 from release.pages.press import Press
 from release.pages.site import Site

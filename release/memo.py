@@ -1,7 +1,8 @@
 """What was made of a text before, so that it need not be made again: costly pure functions remember.
 
 A memo can be deleted at any time. It is never stale: what it remembers is named by a digest of the text, of
-this package's own sources and of the versions of what they use. One that is broken is ignored. It is as
+the sources of ``release.pages``, ``release.notes`` and what they are made from, and of the versions of what
+they use. One that is broken is ignored. It is as
 trusted as the program: keep it where only the pipeline writes.
 """
 
@@ -20,7 +21,7 @@ from pathlib import Path
 import release as package
 
 _LIBRARIES = ("jinja2", "markdown", "markupsafe", "nh3")
-_SOURCES = ("pages", "notes")
+_SOURCES = ("pages", "notes", "bundle", "catalog")
 """The packages below ``release`` whose functions remember, or are used by those that do."""
 _PATIENCE = 5.0
 """Seconds to wait for another process that writes."""
@@ -117,26 +118,33 @@ def remembered(make: Callable[[str], str]) -> Callable[[str], str]:
 
     @wraps(make)
     def recall(text: str) -> str:
-        memo = _current.get()
-        if memo is None:
-            return make(text)
-        value = memo.find(name, text)
-        if value is None:
-            value = make(text)
-            memo.add(name, text, value)
-        return value
+        return recalled(name, text, lambda: make(text))
 
     return recall
+
+
+def recalled(name: str, text: str, make: Callable[[], str]) -> str:
+    """What ``make`` makes, or made before under the same name and ``text``, which must decide it."""
+    memo = _current.get()
+    if memo is None:
+        return make()
+    value = memo.find(name, text)
+    if value is None:
+        value = make()
+        memo.add(name, text, value)
+    return value
 
 
 @cache
 def sources_version() -> str | None:
     """A digest of everything that decides what functions make; None where sources are not at hand."""
     root = Path(package.__file__).parent
-    found = sorted(path for part in _SOURCES for path in (root / part).glob("*.py"))
+    found = sorted(path for part in _SOURCES for path in (root / part).rglob("*.py"))
     try:
         said = [f"{name} {version(name)}" for name in _LIBRARIES]
-        said += [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in found]
+        said += [
+            f"{path.relative_to(root)} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in found
+        ]
     except (OSError, PackageNotFoundError):
         return None
     if not found:

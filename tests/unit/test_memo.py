@@ -8,14 +8,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from release.errors import InputError
-from release.pages import memo
+from release import memo
+from release.memo import Memo, memo_in, remembered
 from release.pages.markdown import to_html
-from release.pages.memo import Memo, memo_in, remembered
 from release.pages.render import render_site
 from tests.unit.pages.samples import AMD64, NOTES, board, day, full_site, published, release, stopped_site
 from tests.unit.pages.samples import site as site_of
@@ -108,11 +108,26 @@ def test_several_processes_render_as_one_does(tmp_path: Path, kept: bool) -> Non
         assert to_html(NOTES) == Memo(path).find("release.pages.markdown.convert", NOTES)
 
 
-def test_notes_that_are_refused_are_refused_in_several_processes(tmp_path: Path) -> None:
+def test_notes_that_cannot_be_rendered_are_shown_alike_by_several_processes(tmp_path: Path) -> None:
     bad = published(release("9.0.0", board(AMD64), created=day(1), notes="[" * 300))
-    for processes in (1, 2):
-        with pytest.raises(InputError, match="brackets"):
-            render_site(site_of(bad), memo=tmp_path / "memo", processes=processes)
+    one, two = (
+        render_site(site_of(bad), memo=tmp_path / "memo", processes=processes) for processes in (1, 2)
+    )
+    assert one == two
+    assert b"[[[[[" in one["releases/9.0.0/index.html"]
+
+
+def test_a_page_is_made_anew_when_a_template_or_a_value_changes(tmp_path: Path) -> None:
+    path, site, templates = tmp_path / "memo", full_site(), tmp_path / "templates"
+    templates.mkdir()
+    before = render_site(site, templates, memo=path)
+    (templates / "style.css").write_text("body { color: red }")
+    assert b"color: red" in render_site(site, templates, memo=path)["index.html"]
+    (templates / "style.css").unlink()
+    assert render_site(site, templates, memo=path) == before
+    renamed = render_site(replace(site, product="Other OS"), templates, memo=path)
+    assert renamed == render_site(replace(site, product="Other OS"), templates)
+    assert renamed["index.html"] != before["index.html"]
 
 
 _DIGEST = """
