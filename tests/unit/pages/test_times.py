@@ -12,7 +12,7 @@ from tests.unit.pages.samples import full_site, stopped_site
 
 BODY = re.compile(r"<body.*", re.DOTALL)
 CODE = re.compile(r"<(script|style|pre)\b.*?</\1>", re.DOTALL)
-TIME = re.compile(r'<time datetime="?([^" >]*)"?>([^<]*)</time>')
+TIME = re.compile(r'<time datetime="?([^" >]*)"?(?: title="[^"]*")?>([^<]*)</time>')
 DAY = r"\d{4}-\d{2}-\d{2}"
 
 
