@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from release.catalog.naming import PAGES_PREFIX
 from release.catalog.version import Version
 from release.digests import Digest
-from release.errors import InputError, RefusedError
+from release.errors import InputError, NotVerifiedError, RefusedError
 from release.ledger.state import State
 from release.line.channel_documents import key_floors
 from release.line.contents import contents_of
-from release.line.history import imported_history
+from release.line.history import last_history
 from release.line.list_memory import ListMemory
 from release.line.notes_texts import notes_reader
 from release.line.policies import policy_in_force, policy_reader
@@ -30,10 +31,15 @@ from release.pages.publish_order import check_not_smaller, in_order
 from release.pages.render import render_site
 from release.pages.site import Site
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 MEMO = "pages.memo"
 """The file below ``yard.work`` that remembers what notes became. It may be deleted at any time."""
 LISTS = "lists"
 """The directory below ``yard.work`` that remembers what is in images. It may be deleted at any time, too."""
+HISTORY = "history"
+"""The directory below ``yard.work`` with copies of the history that could be read last; as the others."""
 _LIMIT = 64 << 20
 _REQUESTS = 16
 """Files that are looked at, or written, side by side: over a network that is mostly waiting."""
@@ -125,24 +131,40 @@ def site_of(yard: Yard, state: State) -> Site:
 
 
 def _told(yard: Yard, state: State) -> tuple[Site, tuple[str, ...]]:
-    """The site, and a line for each list of a release that could not be read."""
+    """The site, and a line for each list, text or policy that could not be read."""
     releases = {
         version: registered_release(yard.store, state, version)[0] for version in sorted(state.releases)
     }
     policy = policy_in_force(yard.store, state)
     memory = ListMemory(folder=yard.work / LISTS)
     contents = contents_of(yard.store, yard.naming, state, releases, memory)
+    history, unread = last_history(yard.pages, yard.work / HISTORY)
+    lost: set[str] = set()
     known = Known(
         releases=releases,
         packages=contents.packages,
         differences=contents.differences,
-        policy_of=policy_reader(yard.store),
-        read_notes=notes_reader(yard.store),
+        policy_of=_noting(policy_reader(yard.store), lost),
+        read_notes=_noting(notes_reader(yard.store), lost),
         keys=keys_of_site(yard, state, channels_of_site(policy, state)),
         rotations=_rotations(yard, state),
-        history=imported_history(yard.pages),
+        history=history,
     )
-    return site_from(yard.product, state, policy, yard.pages, known), contents.unread
+    site = site_from(yard.product, state, policy, yard.pages, known)
+    return site, (*unread, *sorted(lost), *contents.unread)
+
+
+def _noting(read: Callable[P, T], lost: set[str]) -> Callable[P, T]:
+    """The same, and why it could not be done is put into ``lost``."""
+
+    def noting(*arguments: P.args, **options: P.kwargs) -> T:
+        try:
+            return read(*arguments, **options)
+        except (InputError, NotVerifiedError) as error:
+            lost.add(error.message)
+            raise
+
+    return noting
 
 
 def _rotations(yard: Yard, state: State) -> dict[str, Version]:

@@ -71,9 +71,7 @@ def read_history(directory: Path) -> tuple[ImportedRelease, ...]:
     Raises:
         InputError: no such directory, no list in it, or a list that is wrong; names file, version and field.
     """
-    with storage_errors(directory):
-        lists = (path for path in directory.iterdir() if re.fullmatch(r"releases.*\.json", path.name))
-        paths = sorted(lists, key=lambda path: (path.name != "releases.json", path.name))
+    paths = list_paths(directory)
     if not paths:
         raise InputError(
             f"{directory}: expected lists called releases.json or releases-CHANNEL.json, found none"
@@ -84,6 +82,13 @@ def read_history(directory: Path) -> tuple[ImportedRelease, ...]:
         for release in read_list(path, None if stream is None else stream[1]):
             _add(found, release, path)
     return tuple(found[version] for version in sorted(found))
+
+
+def list_paths(directory: Path) -> list[Path]:
+    """The lists in a directory, ``releases.json`` first. Raises InputError when it cannot be read."""
+    with storage_errors(directory):
+        lists = (path for path in directory.iterdir() if re.fullmatch(r"releases.*\.json", path.name))
+        return sorted(lists, key=lambda path: (path.name != "releases.json", path.name))
 
 
 def read_list(path: Path, stream: str | None = None) -> tuple[ImportedRelease, ...]:

@@ -104,7 +104,8 @@ def test_notes_are_corrected_by_one_person_and_nobody_overwrites_another_unseen(
     path.write_text("# Once more\n")
     more = correction(yard, path, "ada", "--previous", seen["notes"], "--dry-run")
     assert "+# Once more" in said(yard, capsys, *more), "what is lost can be corrected"
-    said(yard, capsys, "pages", "render")
+    told = said(yard, capsys, "pages", "render")
+    assert f"notes/{seen['notes'][7:]}.md: there is no such object" in told
     page = (yard.mirror / "pages" / "releases" / str(OLD) / "index.html").read_text()
     assert "the corrected text cannot be read at the moment" in page
 
