@@ -89,7 +89,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def _answer(self, *, body: bool) -> None:
-        path = unquote(urlsplit(self.path).path).lstrip("/")
+        try:
+            path = unquote(urlsplit(self.path).path).lstrip("/")
+        except ValueError:  # no address, as http://[/
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return
         found = self._find(path)
         if found is not None and stat.S_ISDIR(found.stat().st_mode):
             if path and not path.endswith("/"):
@@ -108,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         """What is there, inside the root."""
         try:
             found = (self._root / path).resolve(strict=True)
-        except (OSError, ValueError):
+        except (OSError, RuntimeError, ValueError):  # links in a circle, before Python 3.13
             return None
         return found if found.is_relative_to(self._root) else None
 

@@ -29,6 +29,7 @@ def address(tmp_path: Path) -> Iterator[str]:
     (site / "releases-feed" / "releases.xml").write_text("<feed/>")
     (tmp_path / "secret").write_text("s")
     (site / "out").symlink_to(tmp_path / "secret")
+    (site / "circle").symlink_to("circle")
     with serving(site) as address:
         yield address
 
@@ -66,13 +67,27 @@ def test_files_have_types_and_policies(address: str, path: str, kind: str) -> No
 
 @pytest.mark.parametrize(
     "path",
-    ["/gone", "/gone/", "/../secret", "/%2e%2e/secret", "//secret", "/out", "/a%00b", "/" + "x" * 5000],
+    [
+        "/gone",
+        "/gone/",
+        "/../secret",
+        "/%2e%2e/secret",
+        "//secret",
+        "/out",
+        "/circle",
+        "/a%00b",
+        "/" + "x" * 5000,
+    ],
 )
 def test_what_is_not_there_is_lost_and_nothing_else_is_given(address: str, path: str) -> None:
     answer, body = ask(address, path)
     assert answer.status == 404
     assert answer.headers["Cache-Control"] == "no-store"
     assert b"Lost" in body
+
+
+def test_what_is_no_address_is_refused(address: str) -> None:
+    assert ask(address, "http://[/")[0].status == 400
 
 
 def test_directories_are_named_with_a_slash_and_nothing_can_be_changed(address: str) -> None:
