@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from markupsafe import Markup
 
 from release.catalog.version import Version
 from release.pages import addresses
@@ -18,7 +16,6 @@ from release.pages.notices import Notice, release_notices
 from release.pages.offers import offered
 from release.pages.once import Once
 from release.pages.order import is_lower
-from release.pages.press import Press
 from release.pages.records import AnyRelease, PublishedRelease, standing
 from release.pages.site import Site
 from release.pages.standings import Level, Mark, marks
@@ -115,44 +112,6 @@ class FromView:
     lookup: str
     compare: str
     reading: str
-
-
-def from_files(site: Site, press: Press) -> Iterator[tuple[str, bytes]]:
-    """A page for each release, for ever.
-
-    Releases are on the way from many versions: what the template ``_from.html`` makes of a row or an item is
-    made once.
-    """
-    macros = press.environment.get_template("_from.html").module
-    parts = {
-        name: _Printer(getattr(macros, name))
-        for name in ("row", "older", "item", "long", "short", "software")
-    }
-    for published in site.newest_first():
-        path = addresses.from_version_page(published.release.version)
-        view = from_view(site, published)
-        yield path, press.page("from.html", view=view, parts=parts)
-
-
-class _Printer:
-    """Prints values, each object once."""
-
-    def __init__(self, macro: Callable[[object], str]) -> None:
-        self._macro = macro
-        self._printed: dict[int, tuple[object, str]] = {}
-
-    def __repr__(self) -> str:
-        """The same for all, since what it prints is in a template."""
-        return "_Printer"
-
-    def __call__(self, values: tuple[object, ...]) -> Markup:
-        return Markup("".join(map(self._print, values)))  # noqa: S704  # a macro's, which escapes
-
-    def _print(self, value: object) -> str:
-        known = self._printed.get(id(value))
-        if known is None:
-            known = self._printed[id(value)] = (value, self._macro(value))
-        return known[1]
 
 
 def from_view(site: Site, published: PublishedRelease) -> FromView:

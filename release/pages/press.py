@@ -78,11 +78,19 @@ class Press:
         self._identity = _identity(self._folders, style)
 
     def page(
-        self, template: str, *, script: str | None = None, connect: bool = False, **context: object
+        self,
+        template: str,
+        *,
+        script: str | None = None,
+        connect: bool = False,
+        decided_by: str | None = None,
+        **context: object,
     ) -> bytes:
         """One page, with the script of that file name in it, if one is given.
 
-        With ``connect`` the script may fetch files of the same site.
+        With ``connect`` the script may fetch files of the same site. A page that a memo has is not made
+        again: it goes by the templates and by what ``repr`` says of the context, or by ``decided_by``, where
+        that is quicker to tell and says all that differs.
 
         Templates see ``policy`` (the Content-Security-Policy), ``style``, ``script`` (Markup or None) and
         the context.
@@ -90,7 +98,8 @@ class Press:
         Raises:
             InputError: a template is wrong, or asks for what it was not given.
         """
-        shown = f"{self._identity}\0{template}\0{script}\0{connect}\0{context!r}"
+        values = repr(context) if decided_by is None else decided_by
+        shown = f"{self._identity}\0{template}\0{script}\0{connect}\0{values}"
         return recalled("page", shown, lambda: self._page(template, script, connect, context)).encode()
 
     def _page(self, template: str, script: str | None, connect: bool, context: Mapping[str, object]) -> str:

@@ -9,7 +9,7 @@ from release.pages.channel_view import channel_view
 from release.pages.compare import compare_files
 from release.pages.cve_view import cve_files
 from release.pages.facts import fact_files
-from release.pages.from_view import from_files
+from release.pages.from_files import from_files
 from release.pages.home_view import home_view
 from release.pages.machine.files import machine_files
 from release.pages.packages import package_files
