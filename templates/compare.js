@@ -8,6 +8,7 @@
     element.append(...inside.flat(2));
     return element;
   };
+  const dict = pairs => Object.assign(Object.create(null), pairs && Object.fromEntries(pairs));  // names may be "constructor"
   const link = (href, text) => make("a", {href}, text);
   const banner = (level, ...inside) => make("p", {class: "banner " + level}, ...inside);
 
@@ -35,13 +36,13 @@
     return a.localeCompare(b, "en", {numeric: true}) > 0 ? "downgraded" : "updated";
   };
   const differences = (title, a, b, before, after) => table(title, ["Name", a, b, "Change"],
-    Object.keys({...after, ...before}).filter(name => before[name] !== after[name]).sort().map(name => {
+    [...new Set([...Object.keys(after), ...Object.keys(before)])].filter(name => before[name] !== after[name]).sort().map(name => {
       const kind = change(before[name], after[name]);
       return [name, before[name] || "–", after[name] || "–", make("span", {class: "diff " + kind}, kind)];
     }));
-  const software = place => Object.fromEntries(data.software.map((name, i) => [name, data.texts[data.has[place][i]]]).filter(pair => pair[1]));
+  const software = place => dict(data.software.map((name, i) => [name, data.texts[data.has[place][i]]]).filter(pair => pair[1]));
   const fixes = (title, note, a, b) => {
-    const found = [...known[b]].filter(id => !known[a].has(id)), groups = {}, short = make("dl", {class: "rows"});
+    const found = [...known[b]].filter(id => !known[a].has(id)), groups = dict(), short = make("dl", {class: "rows"});
     for (const place of found.sort((a, b) => a - b)) for (const name of inside[place].length ? inside[place] : ["only in the text of notes"]) (groups[name] ||= []).push(place);
     return [make("h3", {}, `${found.length} CVEs ${title}`), make("p", {class: "note"}, note),
       Object.entries(groups).sort((a, b) => b[1].length - a[1].length).flatMap(([name, all]) => {
@@ -64,9 +65,9 @@
   const lists = async (box, pair) => {
     try {
       const [before, after] = await Promise.all(pair.map(async version => {
-        const {boards} = await (await fetch(`../api/v1/releases/${version}/packages.json`)).json(), found = {};
+        const {boards} = await (await fetch(`../api/v1/releases/${version}/packages.json`)).json(), found = dict();
         for (const board in boards) for (const {name, version} of boards[board]) {
-          const list = found[board] ||= {};
+          const list = found[board] ||= dict();
           list[name] = list[name] ? `${list[name]}, ${version}` : version;
         }
         return found;
