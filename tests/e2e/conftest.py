@@ -9,6 +9,7 @@ import pytest
 
 from release.signing.openpgp import OpenPgpHome
 from tests.audited_mirrors import audited, audited_template, served_mirrors  # noqa: F401 - fixtures
+from tests.e2e.browsing import browser  # noqa: F401 - a fixture
 from tests.e2e.ceremony_yard import ceremony, ceremony_template  # noqa: F401 - fixtures
 from tests.e2e.refusal import Forger, Terminal
 from tests.keeping_policy import kept, kept_template  # noqa: F401 - fixtures

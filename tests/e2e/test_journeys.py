@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from release.image.packages import Package
 from release.pages.compare import compare_files
@@ -18,8 +18,7 @@ from release.pages.press import Press
 from release.pages.serving import serving
 from release.pages.site import Site
 from release.pages.sources import Source, home_files
-from tests.e2e.test_pages_browser import CHROMIUM, FLAGS, NOT_WIDE
-from tests.programs import missing
+from tests.e2e.test_pages_browser import NOT_WIDE
 from tests.unit.pages.samples import AMD64, full_site
 from tests.unit.pages.told import real_site
 
@@ -42,17 +41,6 @@ def written(root: Path, site: Site, *sources: Source) -> None:
         file = root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's chromium. Skips where it is missing, fails there when ``CI=true``."""
-    if not CHROMIUM.exists():
-        missing(f"{CHROMIUM} is not installed (apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=["served", "from a disk"])
