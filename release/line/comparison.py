@@ -10,7 +10,7 @@ from release.bundle.release import BoardRelease, Release
 from release.catalog.board import Board
 from release.catalog.version import Version
 from release.image.packages import Package, read_packages
-from release.line.sources import check_kept, download, registered_release
+from release.line.sources import download, kept_pair
 from release.line.yard import Yard
 from release.scratch import scratch_directory
 
@@ -33,11 +33,7 @@ def compare(yard: Yard, old: Version, new: Version) -> tuple[BoardComparison, ..
         NotVerifiedError: what the store holds is not what was registered.
         CollectedError: a release is not kept any more.
     """
-    state = yard.ledger.state()
-    for version in (old, new):
-        check_kept(state, version)
-    before, _ = registered_release(yard.store, state, old)
-    after, _ = registered_release(yard.store, state, new)
+    before, after = kept_pair(yard, old, new)
     boards = {one.board for one in before.boards}
     return tuple(_compare(yard, before, after, one) for one in after.boards if one.board in boards)
 

@@ -13,7 +13,7 @@ from release.catalog.version import Version
 from release.errors import InputError
 from release.image.packages import Package
 from release.line.contents import MEMORY, ListReader
-from release.line.sources import check_kept, registered_release
+from release.line.sources import kept_pair
 from release.line.yard import Yard
 
 FILES, SBOM = "files", "sbom"
@@ -70,11 +70,7 @@ def release_difference(
         NotVerifiedError: what the store holds is not what was registered.
         CollectedError: a release is not kept any more.
     """
-    state = yard.ledger.state()
-    for version in (old, new):
-        check_kept(state, version)
-    before, _ = registered_release(yard.store, state, old)
-    after, _ = registered_release(yard.store, state, new)
+    before, after = kept_pair(yard, old, new)
     boards = _common(before, after) if board is None else (board,)
     reader = ListReader(yard.store, yard.naming, MEMORY)
     return ReleaseDifference(

@@ -61,6 +61,22 @@ def check_kept(state: State, version: Version) -> None:
         )
 
 
+def kept_pair(yard: Yard, old: Version, new: Version) -> tuple[Release, Release]:
+    """Two registered releases whose files are kept, to be compared.
+
+    Raises:
+        InputError: a release is not registered.
+        NotVerifiedError: what the store holds is not what was registered.
+        CollectedError: a release is not kept any more.
+    """
+    state = yard.ledger.state()
+    for version in (old, new):
+        check_kept(state, version)
+    before, _ = registered_release(yard.store, state, old)
+    after, _ = registered_release(yard.store, state, new)
+    return before, after
+
+
 def origin_of(yard: Yard, board: Board, version: Version) -> Target:
     """What a machine that runs ``version`` has: the image and kernel of the release as registered."""
     release, _ = registered_release(yard.store, yard.ledger.state(), version)
