@@ -38,6 +38,8 @@ class Memo:
         self._fresh: dict[bytes, str] = {}
         self._used: set[bytes] = set()
         self._recalled = False
+        self._there: frozenset[bytes] | None = None
+        """Every key in the file, where that was read."""
 
     def find(self, name: str, text: str) -> str | None:
         """What the function ``name`` once made of ``text``; None when that is not known."""
@@ -59,7 +61,9 @@ class Memo:
     def recall_all(self) -> None:
         """Read everything from the file, which is then not asked again: other processes may not use it."""
         if self._file is not None and not self._recalled:
-            self._values = self._file.read_all() | self._values
+            found = self._file.read_all()
+            self._values = found | self._values
+            self._there = frozenset(found)
             self._recalled = True
 
     def learned(self) -> object:
@@ -77,7 +81,7 @@ class Memo:
     def keep(self, *, forget: bool = True) -> None:
         """Write what is new, and ``forget`` what was not asked for. What cannot be written is not kept."""
         if self._file is not None:
-            self._file.write(self._fresh, used=self._used if forget else None)
+            self._file.write(self._fresh, used=self._used if forget else None, there=self._there)
             self._fresh = {}
 
     def close(self) -> None:
@@ -202,14 +206,21 @@ class _File:
             }
         return {}
 
-    def write(self, fresh: Mapping[bytes, str], *, used: set[bytes] | None) -> None:
-        """Add values, and remove those that were not used; none when ``used`` is None."""
+    def write(
+        self, fresh: Mapping[bytes, str], *, used: set[bytes] | None, there: frozenset[bytes] | None
+    ) -> None:
+        """Add values, and remove those that were not used; none when ``used`` is None.
+
+        ``there``: the keys in the file, where they are known. To list them takes as long as to read it.
+        """
         if self._connection is None:
             return
         rows = [(key, text.encode(), _digest(key, text.encode())) for key, text in fresh.items()]
         try:
-            known = {bytes(key) for (key,) in self._connection.execute("SELECT key FROM made")}
-            unused = [] if used is None else [(key,) for key in known - used]
+            if used is not None and there is None:
+                keys = self._connection.execute("SELECT key FROM made")
+                there = frozenset(bytes(key) for (key,) in keys)
+            unused = [] if used is None or there is None else [(key,) for key in there - used]
             if not rows and not unused:
                 return
             self._connection.execute("BEGIN IMMEDIATE")

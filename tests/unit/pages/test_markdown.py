@@ -6,7 +6,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from release.errors import InputError
-from release.pages.markdown import BRACKET_LIMIT, NOTES_LIMIT, to_html
+from release.pages.markdown import BRACKET_LIMIT, NOTES_LIMIT, SIGNS_LIMIT, to_html
 from release.pages.normalise import NESTING_LIMIT, normalise
 
 
@@ -153,3 +153,10 @@ def test_headings_one_below_the_other_are_parted() -> None:
     assert normalise("a\n===\n" * 3) == "a\n===\n\n" * 3 + "\n"
     assert to_html("a\n===\n- x") == '<h3 id="rn-a">a</h3>\n<ul>\n<li>x</li>\n</ul>'
     assert to_html("a\nb\n===\nc") == "<p>a\nb\n===\nc</p>"
+
+
+@pytest.mark.parametrize("sign", ["\\", "`a ", "&a; ", "*a ", "_a ", "<a ", "!"])
+def test_a_paragraph_full_of_signs_that_may_begin_something_is_refused_at_once(sign: str) -> None:
+    assert to_html(sign * 500)
+    with pytest.raises(InputError, match="in one paragraph"):
+        to_html(sign * (SIGNS_LIMIT + 1))
