@@ -16,6 +16,7 @@ from typing import Final
 from release.digests import Digest
 from release.errors import ToolError
 from release.line.laying_out import SETTINGS
+from release.settings import load_settings
 from tools.site_check.built import BuiltSite
 from tools.site_check.measure import Measure, at_most, none_of
 
@@ -54,7 +55,10 @@ def built_again(site: BuiltSite, yard: Path) -> Iterator[Measure]:
     ]
     yield none_of("files that differ when built twice more", faults, f"{len(here)} files")
     yield at_most("full build", full, _FULL, "s", timed=True)
-    yield at_most("build again, nothing new", warm, _INCREMENTAL, "s", timed=True)
+    yield at_most("the command again, with nothing new", warm, _FULL, "s", timed=True)
+    history = load_settings(yard / SETTINGS).pages.history
+    if history is not None:
+        yield at_most("one more release", _one_more(yard / history), _INCREMENTAL, "s", timed=True)
 
 
 def _forget(yard: Path) -> None:
@@ -74,6 +78,14 @@ def _build(yard: Path, out: Path, place: Mapping[str, str]) -> float:
     if done.returncode:
         raise ToolError(f"pages build: {done.returncode}: {done.stderr.decode(errors='replace')[-2000:]}")
     return seconds
+
+
+def _one_more(history: Path) -> float:
+    command = [sys.executable, "-m", "tools.site_check.increment", str(history)]
+    done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
+    if done.returncode:
+        raise ToolError(f"{command[2]}: {done.returncode}: {done.stderr.decode(errors='replace')[-2000:]}")
+    return float(done.stdout)
 
 
 def _digests(root: Path) -> dict[str, Digest]:
