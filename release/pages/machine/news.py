@@ -291,7 +291,7 @@ def _ends(site: Site) -> Iterator[News]:
             identity=("support", name),
             channels=frozenset({name, support.stream_of}),
             published=told[0],
-            updated=max(moment for moment in told if moment <= site.generated_at),
+            updated=max((moment for moment in told if moment <= site.generated_at), default=told[0]),
             title=f"{site.product} {channel_title(name)} {'ended' if has_ended else 'ends'} {day}",
             page=addresses.END_OF_LIFE,
             terms=(name, "support"),

@@ -209,6 +209,7 @@ def test_the_end_of_support_is_one_entry_that_changes_when_it_has_come() -> None
 @pytest.mark.parametrize(
     ("now", "said_again"),
     [
+        ("2026-07-31", "2026-08-01T12:30"),  # it is not open yet
         ("2026-08-31", "2026-08-01T12:30"),  # it was opened then, less than 90 days before
         ("2026-09-01", "2026-09-01T00:00"),
         ("2026-09-23", "2026-09-01T00:00"),
