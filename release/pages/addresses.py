@@ -69,8 +69,8 @@ def key_file(name: str) -> str:
 
 
 def issue(name: str) -> str:
-    """Where a known issue is told."""
-    return f"{ISSUES}#{name}"
+    """Where a known issue is told. Its name may be that of something else on the page, without the prefix."""
+    return f"{ISSUES}#issue-{name}"
 
 
 def feed(channel: str | None) -> str:

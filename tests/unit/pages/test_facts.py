@@ -120,7 +120,8 @@ def test_open_issues_come_first_and_each_has_its_anchor(pages: Mapping[str, str]
     assert [card.name for card in view.open] == ["late", "early", "slow"]
     assert [card.name for card in view.over] == ["a-fix", "old-news"]
     page = pages["known-issues/index.html"]
-    assert re.findall(r'<article id="([^"]+)"', page) == ["late", "early", "slow", "a-fix", "old-news"]
+    names = re.findall(r'<article id="([^"]+)"', page)
+    assert names == ["issue-late", "issue-early", "issue-slow", "issue-a-fix", "issue-old-news"]
     assert '<a href="../releases/1.0.8/index.html">' in page
     assert "releases/9.9.9/" not in page  # the site has no such release
     assert "9.9.9" in page

@@ -144,7 +144,7 @@ def test_known_issues_of_what_comes_are_named() -> None:
     sample = replace(site_at(ours("1.0.1", "alpha"), ours("1.0.2", "alpha")), issues=(issue,))
     (path,) = seen(sample, "1.0.1").paths
     assert [mark.text for mark in path.advice] == ["1.0.2 has known issues."]
-    assert [link.href for link in path.issues] == ["../../known-issues/index.html#no-boot"]
+    assert [link.href for link in path.issues] == ["../../known-issues/index.html#issue-no-boot"]
 
 
 def test_stop_overs_are_those_between() -> None:

@@ -264,7 +264,7 @@ def test_known_issues_are_told_with_their_state_the_open_ones_first() -> None:
         "Does not boot Investigating",
         "Slow on &lt;old&gt; disks Fixed",
     ]
-    assert 'href="../../known-issues/index.html#slow-disks"' in told
+    assert 'href="../../known-issues/index.html#issue-slow-disks"' in told
     assert "Fixed in 1.0.11 Opened 2026-08-09 , updated 2026-08-19" in text(told)
     assert "Known issues (2)" in html
     assert '<dt>Watch out</dt><dd><a href="#known-issues">1 known issue</a></dd>' in html

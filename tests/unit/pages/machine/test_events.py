@@ -82,7 +82,7 @@ def test_a_known_issue_is_one_entry_that_changes_where_its_releases_are() -> Non
         "They look for the root on the wrong one. Affected: 1.0.9. What to do: Pull the second disk."
         " Fixed in 1.0.11."
     )
-    assert item["url"] == f"{BASE}known-issues/index.html#two-disks"
+    assert item["url"] == f"{BASE}known-issues/index.html#issue-two-disks"
     assert "issue/two-disks" not in told(sample, "beta")
     fixed = replace(sample, issues=(replace(sample.issues[0], state=IssueState.FIXED, updated=day(20)),))
     assert told(fixed, "stable")["issue/two-disks"]["date_modified"] == "2026-08-20T09:30:00Z"
