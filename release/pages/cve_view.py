@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from release.pages import addresses
-from release.pages.cve_index import Cve, CveIndex, Fixed, cve_index
+from release.pages.cve_index import Cve, Fixed, cve_index
 from release.pages.links import Link
+from release.pages.once import Once
 from release.pages.press import Press
 from release.pages.site import Site
 from release.pages.view import Frame, frame
@@ -110,7 +111,7 @@ def cves_view(site: Site) -> CvesView:
                 count=len(cves),
                 packages=_packages(cves),
             )
-            for year, cves in reversed(_years(index))
+            for year, cves in reversed(_years(site))
         ),
         titles=tuple(title for _, title in _columns(site, index.channels)),
         last=index.cves[-1].id if index.cves else "CVE-2024-6387",
@@ -120,7 +121,7 @@ def cves_view(site: Site) -> CvesView:
 def cve_year_view(site: Site, year: int) -> CveYearView:
     """Everything on the page of a year that has ids. Channels without any have no column."""
     index = cve_index(site)
-    years = _years(index)
+    years = _years(site)
     place = next(place for place, (known, _) in enumerate(years) if known == year)
     cves = years[place][1]
     page = addresses.cve_page(cves[0].id)
@@ -140,6 +141,7 @@ def cve_year_view(site: Site, year: int) -> CveYearView:
             title=f"CVEs of {year} in {site.product}",
             description=f"{counted(len(cves), 'CVE')} of {year} and the first release of each channel"
             " that has the fix.",
+            lasting=True,
         ),
         year=year,
         crumbs=(Link(addresses.from_page(page, addresses.CVES), "CVEs"),),
@@ -152,8 +154,10 @@ def cve_year_view(site: Site, year: int) -> CveYearView:
     )
 
 
-def _years(index: CveIndex) -> tuple[tuple[int, tuple[Cve, ...]], ...]:
-    return tuple((year, tuple(cves)) for year, cves in groupby(index.cves, key=lambda cve: cve.year))
+@Once
+def _years(site: Site) -> tuple[tuple[int, tuple[Cve, ...]], ...]:
+    found = groupby(cve_index(site).cves, key=lambda cve: cve.year)
+    return tuple((year, tuple(cves)) for year, cves in found)
 
 
 def _columns(site: Site, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

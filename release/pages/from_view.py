@@ -128,6 +128,7 @@ def from_view(site: Site, published: PublishedRelease) -> FromView:
             page,
             title=f"From {site.product} {version}",
             description=f"What machines at {version} get. {summary}",
+            lasting=True,
         ),
         version=str(version),
         crumbs=(

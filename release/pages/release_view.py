@@ -164,6 +164,7 @@ def _frame(site: Site, published: PublishedRelease, page: str) -> Frame:
         channels=tuple(entry.name for entry in offering),
         published=min((entry.since for entry in published.channels), default=release.created),
         noindex=bool(published.withdrawn),
+        lasting=True,
     )
 
 

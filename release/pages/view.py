@@ -67,7 +67,8 @@ class Frame:
     root: str
     canonical: str | None
     feeds: tuple[FeedLink, ...]
-    generated: Time
+    generated: Time | None
+    """When the data are from; None on pages that stay as they are until what they tell changes."""
     nav: tuple[NavItem, ...] = ()
     more: tuple[NavItem, ...] = ()
     links: tuple[Link, ...] = ()
@@ -85,8 +86,13 @@ def frame(
     channels: tuple[str, ...] = (),
     published: datetime | None = None,
     noindex: bool = False,
+    lasting: bool = False,
 ) -> Frame:
-    """The surroundings of ``page``. Programs find by it the feeds of all and of ``channels``."""
+    """The surroundings of ``page``. Programs find by it the feeds of all and of ``channels``.
+
+    ``lasting`` leaves out when the data are from, so that a page that tells of one thing stays as it is, byte
+    for byte, until something happens to that.
+    """
     root = addresses.from_page(page, "")
     return Frame(
         product=site.product,
@@ -95,7 +101,7 @@ def frame(
         root=root,
         canonical=addresses.absolute(site, page),
         feeds=tuple(feed for name in (None, *channels) for feed in feed_links(page, name)),
-        generated=time_of(site.generated_at),
+        generated=None if lasting else time_of(site.generated_at),
         nav=navigation(root, page),
         more=_items(_MORE, root, page),
         links=_brand_links(site),
