@@ -30,8 +30,8 @@ ADA, GRACE, LINUS = DEMO_PEOPLE
 SETTLED, CURRENT, BROKEN, NEWEST = (Version(major, 0, 0) for major in (4800, 4810, 4820, 4821))
 UNTIL: Final[Mapping[Version, date]] = MappingProxyType(
     {
-        SETTLED: date(2026, 8, 3),
-        CURRENT: date(2026, 8, 7),
+        SETTLED: date(2026, 8, 7),
+        CURRENT: date(2026, 8, 10),
         BROKEN: date(2026, 8, 19),
         NEWEST: date(2026, 8, 31),
     }

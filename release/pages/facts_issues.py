@@ -77,7 +77,7 @@ def _summary(open_: int, over: int) -> str:
         return "No issue has been recorded."
     if not open_:
         return f"No issue is open. {counted(over, 'issue')} on record."
-    return f"{counted(open_, 'open issue')}{f', {over} that are over' if over else ''}."
+    return f"{counted(open_, 'open issue')}{f', {over} resolved or closed' if over else ''}."
 
 
 def _card(site: Site, issue: KnownIssue) -> IssueCard:

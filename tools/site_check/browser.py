@@ -31,8 +31,6 @@ _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "be
 _RUN = """rules => axe.run({runOnly: rules, resultTypes: ['violations']}).then(found => found.violations.map(
   one => [one.id, one.nodes.length, one.nodes[0].html.slice(0, 200)]))"""
 _WIDTH = "document.documentElement.scrollWidth"
-_LARGE = 1_500_000
-"""Bytes of a page of which the second colour scheme is looked at for contrast alone."""
 
 Scheme = Literal["light", "dark"]
 _SCHEMES: Final[tuple[Scheme, ...]] = ("light", "dark")

@@ -39,6 +39,8 @@ STATES: Final[Mapping[str, re.Pattern[bytes]]] = MappingProxyType(
         "rolling out": re.compile(rb"Rolling out", re.IGNORECASE),
         "paused": re.compile(rb"Rollout paused|rollout (?:is|was) paused", re.IGNORECASE),
         "corrected": re.compile(rb"[Cc]orrected|[Cc]orrection"),
+        "superseded": re.compile(rb"Superseded in "),
+        "support ended": re.compile(rb"[Ss]upport (?:of LTS [0-9]{4} has )?ended"),
         "never promoted": re.compile(rb"No channel offers this release yet"),
     }
 )
