@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from release.bundle.change import change_id
@@ -11,17 +12,28 @@ from release.errors import RefusedError
 from release.image.packages import read_packages
 from release.line.workspace import Workspace, read_text, write_record
 from release.line.yard import Yard
-from release.notes.changes import told_items
 from release.notes.fragments import read_fragments
-from release.notes.promises import PACKAGE_NAMES, Outcome, Promise, Unkept, check_promises, promises_in
+from release.notes.promises import (
+    PACKAGE_NAMES,
+    Outcome,
+    Promise,
+    Unchecked,
+    Unkept,
+    check_promises,
+    promises_in,
+    updates_in,
+)
 
 _SHOWN = 5
+_NAMED = 12
+"""Promises that a line names because they were not checked."""
 
 
 def check_notes(yard: Yard, space: Workspace, board: Board, package_list: Path) -> str:
     """Compare what the notes say of versions with the package list of a board's image.
 
-    Everything that was found is left in the board's workspace. Returns a line for people.
+    Everything that was found is left in the board's workspace: each item for updates is kept, not kept, or
+    not checked. Returns a line for people, which names what was not checked, first what is for the image.
 
     Raises:
         RefusedError: the notes promise a version that the image does not have.
@@ -29,11 +41,25 @@ def check_notes(yard: Yard, space: Workspace, board: Board, package_list: Path) 
     """
     notes = read_text(space.notes)
     names = {**PACKAGE_NAMES, **{name.lower(): package for name, package in yard.package_names.items()}}
-    outcome = check_promises(promises_in(told_items(notes)), read_packages(package_list), names)
+    outcome = check_promises(promises_in(updates_in(notes)), read_packages(package_list), names)
     write_record(space.board(board).promises, _record(outcome))
     if outcome.unkept:
         raise _refusal(yard, space, board, outcome)
-    return f"{len(outcome.kept)} promises of the notes are kept, {len(outcome.unchecked)} are not checked"
+    told = f"{len(outcome.kept)} promises of the notes are kept, {len(outcome.unchecked)} are not checked"
+    return told + _unchecked(outcome.unchecked, space.board(board).promises)
+
+
+def _unchecked(found: Sequence[Unchecked], record: Path) -> str:
+    ordered = sorted(found, key=lambda one: one.elsewhere)
+    named = [f"{_named(one.promise)} ({one.why})" for one in ordered[:_NAMED]]
+    more = f"; and {len(found) - _NAMED} more in {record}" if len(found) > _NAMED else ""
+    return f": {'; '.join(named)}{more}" if named else ""
+
+
+def _named(promise: Promise) -> str:
+    """A promise in words that no terminal obeys."""
+    words = " ".join(one for one in (promise.name, promise.version) if one)
+    return words if words.isascii() and words.isprintable() else ascii(words)
 
 
 def _refusal(yard: Yard, space: Workspace, board: Board, outcome: Outcome) -> RefusedError:
