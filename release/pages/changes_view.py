@@ -12,12 +12,16 @@ from release.bundle.change import Change, ChangeKind
 from release.notes.changes import told_items
 from release.notes.compose import HEADINGS
 from release.notes.cves import cve_ids
+from release.pages import addresses
 from release.pages.links import Link, release_link
 from release.pages.markdown import shown
 from release.pages.notes_view import NotesPart, has_walls, notes_parts, without_walls
 from release.pages.reading import Reading
 from release.pages.records import PublishedRelease
 from release.pages.wording import channel_title, counted
+
+ROOM = 120
+"""So many changes are told of a further channel; more of them on the page of what leads there only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +36,8 @@ class Group:
 class ChannelNews:
     """What the release brought to a channel that it was not built for, since ``previous`` there.
 
-    ``as_told``: just what its notes tell; then ``groups`` does not repeat it.
+    ``as_told``: just what its notes tell; then ``groups`` does not repeat it. ``elsewhere`` leads to where
+    all of it is told, if there is no room for it here.
     """
 
     title: str
@@ -40,6 +45,7 @@ class ChannelNews:
     count: str
     as_told: bool
     groups: tuple[Group, ...]
+    elsewhere: Link | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +102,17 @@ def _news(
     before, _ = reading.beside(channel, published.release.version)
     as_told = {change.id for change in told} == {change.id for change in told_items(published.notes)}
     listed = frozenset(cve_ids(published.notes))
+    elsewhere = None
+    if before is not None and len(told) > ROOM:
+        way = addresses.from_version_page(before.release.version)
+        elsewhere = Link(addresses.from_page(page, way), f"from {before.release.version} on")
     return ChannelNews(
         title=channel_title(channel),
         previous=None if before is None else release_link(reading.site, before.release.version, page),
         count=counted(len(told), "change"),
         as_told=as_told,
-        groups=() if as_told else _groups(told, listed),
+        groups=() if as_told or elsewhere else _groups(told, listed),
+        elsewhere=elsewhere,
     )
 
 

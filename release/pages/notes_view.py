@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from markupsafe import Markup
 
@@ -18,6 +19,8 @@ from release.pages.records import PublishedRelease
 WALL = 4
 """So many links to CVEs in a row are a wall. Fewer stay as they were written."""
 
+_SEEN = 2048
+"""Notes that are kept in memory: more than any site has."""
 _LINK = r"\[CVE-[0-9]{4}-[0-9]{4,19}\]\(https?://[^()\s]{1,500}\)"
 _WALL = re.compile(rf"{_LINK}(?:[ \t]*[,;]?[ \t]*{_LINK}){{{WALL - 1},}}", re.IGNORECASE | re.ASCII)
 _SINCE = re.compile(r"<p><em>(Changes since <strong>[^<>]{1,100}</strong>):?</em>:?</p>\n?")
@@ -36,7 +39,12 @@ class NotesPart:
 
 def notes_text(published: PublishedRelease) -> str:
     """The Markdown that the page of a release is made from: its notes with numbers instead of walls."""
-    return _WALL.sub(_number, published.notes)
+    return _numbered(published.notes)
+
+
+@lru_cache(maxsize=_SEEN)
+def _numbered(notes: str) -> str:
+    return _WALL.sub(_number, notes)
 
 
 def without_walls(text: str, listed: frozenset[str]) -> str:

@@ -113,14 +113,14 @@ class Press:
         return f"{text}\n"
 
     def _read(self, name: str) -> str:
-        """A style sheet or script, checked to stay inside its element. Scripts without their indentation."""
+        """A style sheet or script, checked to stay inside its element. Scripts lose what writers need."""
         path = next((folder / name for folder in self._folders if (folder / name).is_file()), None)
         path = path or self._folders[-1] / name
         with storage_errors(path):
             text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
         if "</" in text or "<!--" in text:
             raise InputError(f"{path}: expected no '</' and no '<!--', which would end its element")
-        return re.sub(r"\n +", "\n", text) if name.endswith(".js") else text
+        return re.sub(r"(?m)^ +|  // .*$", "", text) if name.endswith(".js") else text
 
 
 def _identity(folders: Sequence[Path], style: str) -> str:

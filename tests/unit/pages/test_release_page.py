@@ -12,6 +12,7 @@ from release.bundle.difference import BoardDifference, TreeDifference
 from release.catalog.version import Version
 from release.image.packages import Package
 from release.notes.imported import ImportedRelease
+from release.pages.changes_view import ROOM
 from release.pages.history_merge import site_of_history
 from release.pages.press import Press
 from release.pages.records import (
@@ -426,3 +427,11 @@ def test_what_the_notes_say_anyway_is_not_said_again_of_the_next_channel() -> No
     html = page(promoted("#### Changes:\n\n- Three\n", Change.of(ChangeKind.CHANGES, "- Three")), "1.0.10")
     assert text(section(html, "notes")).endswith("The same is new in Beta since 1.0.9 .")
     assert 'id="required"' not in html
+
+
+def test_more_than_there_is_room_for_is_told_where_it_leads() -> None:
+    many = [Change.of(ChangeKind.CHANGES, f"- Change {number}") for number in range(ROOM + 1)]
+    told = section(page(promoted("- x", *many), "1.0.10"), "notes")
+    assert f"{ROOM + 1} changes, all told in" in text(told)
+    assert '<a href="../../from/1.0.9/index.html">what you get from 1.0.9 on</a>' in told
+    assert "Change 7" not in told
