@@ -40,7 +40,7 @@ STATES: Final[Mapping[str, re.Pattern[bytes]]] = MappingProxyType(
         "paused": re.compile(rb"Rollout paused|rollout (?:is|was) paused", re.IGNORECASE),
         "corrected": re.compile(rb"[Cc]orrected|[Cc]orrection"),
         "superseded": re.compile(rb"Superseded in "),
-        "support ended": re.compile(rb"[Ss]upport (?:of LTS [0-9]{4} has )?ended"),
+        "support ended": re.compile(rb"support (?:of LTS [0-9]{4} has )?ended", re.IGNORECASE),
         "never promoted": re.compile(rb"No channel offers this release yet"),
     }
 )
