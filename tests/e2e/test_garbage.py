@@ -36,7 +36,7 @@ def said(kept: SmallYard, capsys: pytest.CaptureFixture[str]) -> Said:
 def bytes_of(yard: SmallYard) -> list[Path]:
     """Files of the release that nobody needs, but for what vouches for it."""
     found = [path for path in yard.mirror.rglob("*") if path.is_file() and path.parent.name == str(UNNEEDED)]
-    return [path for path in found if path.parent.parent.name != "releases"]
+    return [path for path in found if not {"releases", "pages"} & set(path.parts[len(yard.mirror.parts) :])]
 
 
 def told(out: str) -> Any:
