@@ -8,7 +8,7 @@
     element.append(...inside.flat(2));
     return element;
   };
-  const dict = pairs => Object.assign(Object.create(null), pairs && Object.fromEntries(pairs));  // names may be "constructor"
+  const dict = pairs => ({__proto__: null, ...Object.fromEntries(pairs || [])});  // names may be "constructor"
   const link = (href, text) => make("a", {href}, text);
   const banner = (level, ...inside) => make("p", {class: "banner " + level}, ...inside);
 
@@ -74,30 +74,28 @@
       }));
       for (const board in after) if (before[board]) box.append(...differences(`Packages, ${board}`, ...pair, before[board], after[board]));
     } catch {
-      box.append("The lists of packages cannot be read here.");
+      box.append("Package lists cannot be read here.");
     }
   };
   const compare = (a, b) => {
     const both = [a, b], pair = both.map(place => versions[place]), [A, B] = pair, box = make("div");
-    if (both.every(place => data.listed.includes(place))) lists(box, pair);
+    both.every(place => data.listed.includes(place)) && lists(box, pair);
     result.append(...[
       make("h2", {}, both.map(place => `${channels[data.of[place]]?.[1] || ""} ${versions[place]}`).join(" → ")),
       both.filter(place => data.withdrawn.includes(place)).map(place => banner("bad", `${versions[place]} is withdrawn: do not install it.`)),
       b < a ? banner("warn", `${B} is the lower version.`) : [],
-      make("p", {}, pair.map(version => [link(`../releases/${version}/index.html`, version), " · "]), link(`../from/${A}/index.html`, `all that leads on from ${A}`)),
+      make("p", {}, pair.map(version => [link(`../releases/${version}/index.html`, version), " · "]), link(`../from/${A}/index.html`, `all from ${A} on`)),
       differences("Software", A, B, software(a), software(b)),
       fixes("fixed", `Known of ${B} and not of ${A}, by what notes tell.`, a, b),
-      fixes("not told", `Fixed in ${A}; the notes of ${B} and of what it continues do not name them. It may have the fix all the same.`, b, a),
+      fixes("not told", `Of ${A} and not of ${B}, which may have them all the same.`, b, a),
       sizes(A, B, data.sizes[a], data.sizes[b]),
       box].flat(3));
   };
-  const value = text => [0, 1, 2].reduce((sum, i) => sum * 1e4 + (parseInt(text.split(".")[i]) || 0), 0);
+  const value = text => (text + "..").split(".", 3).reduce((sum, part) => sum * 1e4 + (+part || 0), 0);
   const near = field => [...versions].sort((a, b) => Math.abs(value(a) - value(field.value)) - Math.abs(value(b) - value(field.value)))
     .slice(0, 4).map(version => [" ", link(`?${new URLSearchParams({from: from.value, to: to.value, [field.name]: version})}`, version)]);
-  const go = () => { location.search = new URLSearchParams(new FormData(form)); };
 
-  form.addEventListener("submit", event => { event.preventDefault(); go(); });
-  document.getElementById("swap").addEventListener("click", () => { [from.value, to.value] = [to.value, from.value]; go(); });
+  document.getElementById("swap").addEventListener("click", () => { [from.value, to.value] = [to.value, from.value]; form.submit(); });
   document.getElementById("versions").append(...versions.map(value => make("option", {value})).reverse());
   form.hidden = false;
   const query = new URLSearchParams(location.search);

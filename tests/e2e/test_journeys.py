@@ -218,7 +218,7 @@ def test_packages_of_the_two_are_fetched_where_that_is_possible(browser: Browser
         sizes = page.get_by_role("region", name="Sizes").locator("tbody tr").all_inner_texts()
         assert sizes[1].split("\t") == ["Full update, amd64-usr", "128.0 MiB", "131.0 MiB"]
     page.goto(f"{tmp_path.as_uri()}/{query}")
-    page.get_by_text("The lists of packages cannot be read here.").wait_for()
+    page.get_by_text("Package lists cannot be read here.").wait_for()
     page.close()
 
 
