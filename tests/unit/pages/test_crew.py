@@ -26,6 +26,27 @@ def _not_elsewhere(here: int, ending: Callable[[], object], number: int) -> int:
     return number * number
 
 
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Processes that were begun here. This one may have others, of other tests."""
+    fork, found = os.fork, list[int]()
+
+    def noting() -> int:
+        pid = fork()
+        found.append(pid)
+        return pid
+
+    monkeypatch.setattr(os, "fork", noting)
+    return found
+
+
+def _are_gone(pids: list[int]) -> bool:
+    for pid in pids:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+    return bool(pids)
+
+
 @pytest.mark.parametrize("processes", [0, 1, 2, 4, 9])
 def test_results_are_in_the_order_of_the_tasks(processes: int) -> None:
     tasks = [partial(_square, number) for number in range(7)]
@@ -55,13 +76,12 @@ def _die() -> None:
     ids=["raises", "says nothing", "exits", "dies", "hangs"],
 )
 def test_what_others_do_not_finish_is_done_here(
-    ending: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+    ending: Callable[[], object], monkeypatch: pytest.MonkeyPatch, forked: list[int]
 ) -> None:
     monkeypatch.setattr(crew, "_PATIENCE", 0.2)
     tasks = [partial(_not_elsewhere, os.getpid(), ending, number) for number in range(6)]
     assert work_off(tasks, 2).results == [0, 1, 4, 9, 16, 25]
-    with pytest.raises(ChildProcessError):  # nobody is left
-        os.waitpid(-1, os.WNOHANG)
+    assert _are_gone(forked)
 
 
 def test_without_room_for_another_process_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,13 +92,12 @@ def test_without_room_for_another_process_one_does(monkeypatch: pytest.MonkeyPat
     assert work_off([partial(_square, 3)] * 3, 2).results == [9, 9, 9]
 
 
-def test_an_error_here_ends_the_others() -> None:
+def test_an_error_here_ends_the_others(forked: list[int]) -> None:
     slow = [partial(_not_elsewhere, os.getpid(), partial(time.sleep, 60), number) for number in range(3)]
     tasks: list[Callable[[], int]] = [*slow, _fail]
     with pytest.raises(ValueError, match="elsewhere"):
         work_off(tasks, 2)
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert _are_gone(forked)
 
 
 def test_threads_may_each_have_others_work_for_them() -> None:
