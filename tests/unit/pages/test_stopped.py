@@ -388,17 +388,3 @@ def test_what_people_wrote_is_shown_as_they_wrote_it_and_does_nothing() -> None:
             assert "\u202e" not in data.decode()
     pages(files)
     assert "&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;\ufffd{{ 7 * 7 }}" in files["index.html"].decode()
-
-
-def test_the_same_site_gives_the_same_bytes_in_any_order() -> None:
-    sample = stopped_site(BASE)
-    other = replace(
-        sample,
-        releases=tuple(
-            replace(item, channels=item.channels[::-1], withdrawals=item.withdrawals[::-1])
-            for item in sample.releases[::-1]
-        ),
-        heads=dict(reversed([*sample.heads.items()])),
-        support=dict(reversed([*sample.support.items()])),
-    )
-    assert render_site(sample) == render_site(other)
