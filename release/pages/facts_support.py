@@ -137,7 +137,7 @@ def _state(site: Site, name: str) -> Mark:
     if name in site.retired and not site.has_ended(name):
         return Mark(Level.WARN, "Retired")
     if site.supported(name) is not None:
-        return support_mark(site, name)
+        return support_mark(site, (site.streams(name) or (name,))[-1])
     if site.current(name) is None:
         return Mark(Level.PLAIN, "No release yet")
     return Mark(Level.GOOD, "Supported")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -182,3 +182,10 @@ def test_nothing_on_the_page_for_lost_addresses_depends_on_where_it_is_shown() -
 def test_ends_of_support_are_judged_by_the_data_not_the_clock() -> None:
     past = replace(facts_site(), generated_at=datetime(2026, 8, 9, tzinfo=UTC))
     assert {row.title: row.state.text for row in support_view(past).rows}["LTS 2024"] == "Ends soon"
+
+
+def test_a_channel_with_streams_is_as_well_off_as_its_newest_one() -> None:
+    sample = facts_site()
+    late = replace(sample, generated_at=sample.support["lts-2026"].ends - timedelta(days=10))
+    states = {row.title: row.state.text for row in support_view(late).rows}
+    assert (states["LTS"], states["LTS 2026"]) == ("Ends soon", "Ends soon")
