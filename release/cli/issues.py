@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,7 +30,7 @@ from release.line.statements import find_role
 from release.promotion.known_issue import GivenReport, Progress
 from release.promotion.policy import Policy
 from release.promotion.revision import told_by
-from release.wiring import open_yard
+from release.wiring import SecretKeySource, open_yard
 
 app = typer.Typer(
     help="Known issues: what is wrong with releases, what to do, where it is fixed.", no_args_is_help=True
@@ -70,12 +72,8 @@ def open_(
         affected=_versions(affects),
         fixed_in=_versions(fixed_in),
     )
-    with acting(settings, person_of(fingerprint, gnupg_home, secret_key)) as (yard, author):
-        policy = yard.policy()
-        able = find_role(policy, author, role, policy.correction_roles)
-        digest = open_issue(yard, author, name, change, role=able)
-        told = issue_history(yard, name)
-    _told(name, digest, told, as_json=as_json)
+    person = person_of(fingerprint, gnupg_home, secret_key)
+    _record(open_issue, name, change, person, role, settings=settings, as_json=as_json)
 
 
 @app.command()
@@ -103,12 +101,8 @@ def update(
         affected=_versions(affects) or None,
         fixed_in=_versions(fixed_in) or None,
     )
-    with acting(settings, person_of(fingerprint, gnupg_home, secret_key)) as (yard, author):
-        policy = yard.policy()
-        able = find_role(policy, author, role, policy.correction_roles)
-        digest = update_issue(yard, author, name, change, role=able)
-        told = issue_history(yard, name)
-    _told(name, digest, told, as_json=as_json)
+    person = person_of(fingerprint, gnupg_home, secret_key)
+    _record(update_issue, name, change, person, role, settings=settings, as_json=as_json)
 
 
 @app.command("list")
@@ -162,6 +156,24 @@ def _show(told: tuple[GivenReport, ...], policy: Policy) -> None:
             for one in told
         ],
     )
+
+
+def _record(
+    how: Callable[..., Digest],
+    name: str,
+    change: IssueChange,
+    person: SecretKeySource,
+    role: str | None,
+    *,
+    settings: Path,
+    as_json: bool,
+) -> None:
+    """Record by ``how`` (open or update) what a person tells, and say what is known then."""
+    with acting(settings, person) as (yard, author):
+        able = find_role(yard.policy(), author, role, yard.policy().correction_roles)
+        digest = how(yard, author, name, change, role=able)
+        told = issue_history(yard, name)
+    _told(name, digest, told, as_json=as_json)
 
 
 def _told(name: str, digest: Digest, told: tuple[GivenReport, ...], *, as_json: bool) -> None:

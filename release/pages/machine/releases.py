@@ -13,7 +13,7 @@ from release.canonical import Json
 from release.pages import addresses
 from release.pages.machine.book import Book, architectures, attention, cve_count, fixes, published_at
 from release.pages.machine.writing import SCHEMA_VERSION, Object, dump, first_stop, link, moment, words
-from release.pages.records import ChannelEntry, KnownIssue, PublishedRelease, Rollout, standing
+from release.pages.records import ChannelEntry, Evidence, KnownIssue, PublishedRelease, Rollout, standing
 from release.pages.wording import rfc3339
 
 SIGNATURE = ".sig"
@@ -60,17 +60,7 @@ def release_document(book: Book, published: PublishedRelease) -> bytes:
                 for change in attention(published)
             ],
             "known_issues": [_issue(issue, page) for issue in book.issues.get(release.version, ())],
-            "evidence": [
-                {
-                    "name": one.name,
-                    "passed": one.passed,
-                    "waived": one.waived,
-                    "detail": one.detail,
-                    "recorded_at": rfc3339(one.recorded),
-                    "facts": dict(sorted(one.facts.items())),
-                }
-                for one in published.evidence
-            ],
+            "evidence": [_evidence(one) for one in published.evidence],
             "revisions": [
                 {"at": rfc3339(revision.recorded), "what": revision.summary}
                 for revision in published.revisions
@@ -82,6 +72,17 @@ def release_document(book: Book, published: PublishedRelease) -> bytes:
             "from": link(page, addresses.from_version_page(release.version)),
         }
     )
+
+
+def _evidence(one: Evidence) -> Json:
+    return {
+        "name": one.name,
+        "passed": one.passed,
+        "waived": one.waived,
+        "detail": one.detail,
+        "recorded_at": rfc3339(one.recorded),
+        "facts": dict(sorted(one.facts.items())),
+    }
 
 
 def _shipped(published: PublishedRelease) -> Iterator[Shipped]:

@@ -176,7 +176,45 @@ def channel_schema() -> Schema:
 
 def release_schema() -> Schema:
     """Of ``api/v1/releases/VERSION.json``."""
-    channel = record(
+    kinds = word(*(kind.value for kind in ChangeKind if kind.must_be_told))
+    change = record({"id": {"type": "string", "pattern": "^[0-9a-f]{16}$"}, "kind": kinds, "text": TEXT})
+    withdrawn = record({**_STOP["properties"], "instead": each(VERSION, CHANNEL)})
+    return record(
+        {
+            **_HEAD,
+            "version": VERSION,
+            "status": _STATUS,
+            "imported": FLAG,
+            "built_for": CHANNEL,
+            "created_at": TIME,
+            "published_at": maybe(TIME),
+            "changed_at": TIME,
+            "lineage": _LINEAGE,
+            "channels": every(_channel_of_release()),
+            "withdrawn": maybe(withdrawn),
+            "collected_at": maybe(TIME),
+            "architectures": every(TEXT),
+            "boards": every(BOARD),
+            "artifacts": every(_artifact()),
+            "software": each(every(TEXT, minItems=1)),
+            "packages": maybe(PATH),
+            "cves": COUNT,
+            "fixes": every(record({"cve": CVE, "package": maybe(TEXT), "severity": maybe(_severity())})),
+            "attention": every(change),
+            "known_issues": every(_issue_of_release()),
+            "evidence": every(_evidence()),
+            "revisions": every(record({"at": TIME, "what": TEXT})),
+            "notes": TEXT,
+            "digest": maybe(DIGEST),
+            "document": maybe(PATH),
+            "page": PATH,
+            "from": PATH,
+        }
+    )
+
+
+def _channel_of_release() -> Schema:
+    return record(
         {
             "name": CHANNEL,
             "status": _STATUS,
@@ -192,7 +230,10 @@ def release_schema() -> Schema:
             "floors": _FLOORS,
         }
     )
-    artifact = record(
+
+
+def _artifact() -> Schema:
+    return record(
         {
             "board": BOARD,
             "architecture": TEXT,
@@ -208,7 +249,10 @@ def release_schema() -> Schema:
             "proven": maybe(FLAG),
         }
     )
-    issue = record(
+
+
+def _issue_of_release() -> Schema:
+    return record(
         {
             "name": TEXT,
             "title": TEXT,
@@ -219,7 +263,10 @@ def release_schema() -> Schema:
             "page": PATH,
         }
     )
-    evidence = record(
+
+
+def _evidence() -> Schema:
+    return record(
         {
             "name": TEXT,
             "passed": FLAG,
@@ -227,41 +274,6 @@ def release_schema() -> Schema:
             "detail": TEXT,
             "recorded_at": TIME,
             "facts": each({"type": "integer"}),
-        }
-    )
-    kinds = word(*(kind.value for kind in ChangeKind if kind.must_be_told))
-    change = record({"id": {"type": "string", "pattern": "^[0-9a-f]{16}$"}, "kind": kinds, "text": TEXT})
-    withdrawn = record({**_STOP["properties"], "instead": each(VERSION, CHANNEL)})
-    return record(
-        {
-            **_HEAD,
-            "version": VERSION,
-            "status": _STATUS,
-            "imported": FLAG,
-            "built_for": CHANNEL,
-            "created_at": TIME,
-            "published_at": maybe(TIME),
-            "changed_at": TIME,
-            "lineage": _LINEAGE,
-            "channels": every(channel),
-            "withdrawn": maybe(withdrawn),
-            "collected_at": maybe(TIME),
-            "architectures": every(TEXT),
-            "boards": every(BOARD),
-            "artifacts": every(artifact),
-            "software": each(every(TEXT, minItems=1)),
-            "packages": maybe(PATH),
-            "cves": COUNT,
-            "fixes": every(record({"cve": CVE, "package": maybe(TEXT), "severity": maybe(_severity())})),
-            "attention": every(change),
-            "known_issues": every(issue),
-            "evidence": every(evidence),
-            "revisions": every(record({"at": TIME, "what": TEXT})),
-            "notes": TEXT,
-            "digest": maybe(DIGEST),
-            "document": maybe(PATH),
-            "page": PATH,
-            "from": PATH,
         }
     )
 
