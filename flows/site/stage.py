@@ -5,11 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import shlex
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from release.cli.main import run
@@ -61,26 +58,6 @@ class Stage:
         with OpenPgpHome() as home:
             (key,) = home.import_keys((self.root / "secret" / "build.asc").read_bytes())
             yield lambda data, signature: home.sign_file(data, signature, key)
-
-
-class _Silent(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the library's name
-        """Nothing."""
-
-
-@contextlib.contextmanager
-def served(directory: Path) -> Iterator[str]:
-    """The address at which a mirror is public, on this machine alone."""
-    directory.mkdir(parents=True, exist_ok=True)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Silent, directory=str(directory)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def fingerprint_of(path: Path) -> str:

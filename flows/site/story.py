@@ -17,10 +17,11 @@ from rich.text import Text
 
 from flows.demo.image_sets import MIB, ImageSetOrder, build_image_set
 from flows.site import fragments
-from flows.site.stage import Stage, fingerprint_of, served
+from flows.site.stage import Stage, fingerprint_of
 from release.catalog.naming import NamingScheme
 from release.catalog.version import Version
 from release.line.laying_out import DEMO_PEOPLE, POLICY, SETTINGS, lay_out
+from release.pages.serving import serving
 
 PRODUCT: Final = "Humpyard Demo OS"
 BASE_URL: Final = "https://releases.example.org/pages/"
@@ -119,8 +120,11 @@ def build(order: SiteOrder) -> None:
         shutil.rmtree(order.yard, ignore_errors=True)
         console.print(Text(f"{order.yard}: releases, people and what befalls them", style="bold"))
         mirrors = order.yard / "mirrors"
-        with served(mirrors / "here") as here, served(mirrors / "there") as there:
-            stage = _lay_out(order, here, there)
+        here, there = mirrors / "here", mirrors / "there"
+        for one in (here, there):
+            one.mkdir(parents=True)
+        with serving(here) as near, serving(there) as far:
+            stage = _lay_out(order, near, far)
             _tell(order, stage)
         done.touch()
     stage = stage or _stage(order.yard)
