@@ -6,6 +6,7 @@ one does: the directory's name carries the process id.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -20,10 +21,15 @@ _NAME = re.compile(r"hy-([0-9]{1,10})-\w+", re.ASCII)
 
 
 def make_scratch() -> Path:
-    """A new directory of mode 0700 and a short path. Sweeps what killed processes of ours left."""
+    """A new directory of mode 0700 and a short path. Sweeps what killed processes of ours left.
+
+    Another process may sweep the same remains at the same moment, and gpgconf then finds half of a
+    home: that is no reason to fail here. An agent that nobody could end does so when its home is gone.
+    """
     for directory in ROOT.glob("hy-*"):
         if _is_abandoned(directory):
-            remove_home(directory, directory)
+            with contextlib.suppress(HumpyardError):
+                remove_home(directory, directory)
     with storage_errors(ROOT):
         return Path(tempfile.mkdtemp(prefix=f"hy-{os.getpid()}-", dir=ROOT))
 
