@@ -11,7 +11,6 @@ import atexit
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from flows.rehearsal.s3_server import free_port
 from tests.programs import missing
 from tests.servers import die_with_parent
 
@@ -114,14 +114,6 @@ class Kms:
                 time.sleep(0.1)
             else:
                 return
-
-
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 _running: list[Kms] = []

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from uuid import uuid4
 
 import pytest
 import requests
+
+from flows.rehearsal.s3_server import free_port
 
 START_LIMIT = 180.0
 """Seconds. A new database takes 11 to 26 s on busy machines."""
@@ -75,10 +76,10 @@ class PrefectServer:
         session.auth = (user, password) if colon else None
         if self.extra.get("PREFECT_SERVER_CSRF_PROTECTION_ENABLED") == "true" and body is not None:
             client = str(uuid4())
-            token = session.get(f"{self.url}/api/csrf-token", params={"client": client}, timeout=30).json()
+            token = session.get(f"{self.url}/api/csrf-token", params={"client": client}, timeout=120).json()
             session.headers.update({"Prefect-Csrf-Token": token["token"], "Prefect-Csrf-Client": client})
         for _ in range(BUSY_TRIES):
-            answer = session.request(method, f"{self.url}/api/{path}", json=body, timeout=30)
+            answer = session.request(method, f"{self.url}/api/{path}", json=body, timeout=120)
             if answer.status_code != requests.codes.service_unavailable:
                 break  # the database was not busy
             time.sleep(1)
@@ -117,14 +118,6 @@ class PrefectServer:
         with contextlib.suppress(requests.RequestException):
             return requests.get(f"{self.url}/api/health", timeout=5).ok
         return False
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

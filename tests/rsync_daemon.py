@@ -19,7 +19,7 @@ from tests.programs import needed
 from tests.servers import die_with_parent
 
 USER, PASSWORD = "mirror", "open sesame"
-_START_LIMIT = 20.0
+_START_LIMIT = 120.0
 _CONFIGURATION = """
 use chroot = no
 port = {port}
@@ -76,7 +76,7 @@ class RsyncDaemon:
 
     def rsync(self, module: str = "mirror", path: str = "/site", password: str = PASSWORD) -> Rsync:
         """Transfers from and to it."""
-        return Rsync(target=RsyncTarget.parse(self.url(module, path)), secret=lambda: password, patience=20)
+        return Rsync(target=RsyncTarget.parse(self.url(module, path)), secret=lambda: password, patience=120)
 
     def start(self) -> None:
         """Start it and wait until it listens."""

@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-_START_LIMIT = 20.0
+_START_LIMIT = 120.0
 """Seconds."""
 _PR_SET_PDEATHSIG = 1
 

@@ -135,6 +135,7 @@ def update_server(
     try:
         await_true(lambda: lines or process.poll() is not None, "listening")
         if not lines:
+            reader.join(_LIMIT)
             raise AssertionError(b"".join(raw).decode())
         yield UpdateServer(f"http://{lines[0]['address']}", process, lines, raw)
     finally:

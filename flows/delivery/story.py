@@ -29,7 +29,7 @@ _NEWER_THAN_ALL_SOURCES = "4500.0.0"
 """A version that no delta starts from."""
 _DOWNLOAD = 2.0
 """Seconds that a download takes at least. What two servers hear of one machine meets in the database."""
-_REFRESHED = 30.0
+_REFRESHED = 120.0
 """Seconds in which update servers have seen what the pipeline signed."""
 
 

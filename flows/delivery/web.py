@@ -19,7 +19,7 @@ from release.errors import ToolError, ToolMissingError
 from release.process import running
 
 RECOMMENDED = Path(__file__).resolve().parents[2] / "docs" / "examples" / "nginx-mirror.conf"
-_START_LIMIT = 20.0
+_START_LIMIT = 120.0
 """Seconds."""
 _CONFIGURATION = """\
 daemon off;

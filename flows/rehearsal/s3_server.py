@@ -132,7 +132,7 @@ def _await(server: S3Server, ended: Callable[[], int | None], log: Path) -> None
 def free_port() -> int:
     """A port that is free together with the one 10000 above, which SeaweedFS takes for gRPC."""
     while True:
-        port = 10_000 + secrets.randbelow(20_000)  # below Linux's ephemeral ports
+        port = 10_000 + secrets.randbelow(12_000)  # both are below Linux's ephemeral ports
         try:
             for number in (port, port + 10_000):
                 with socket.socket() as probe:

@@ -35,7 +35,7 @@ def delivered(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
     out = tmp_path_factory.mktemp("delivery") / "yard"
     command: list[str | Path] = [sys.executable, "-m", "flows.delivery", "--out", out, "--content", "8"]
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=550, env=dict(os.environ)
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=1500, env=dict(os.environ)
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return Delivered(out, done.stdout)

@@ -66,7 +66,8 @@ def test_refreshing_brings_it_up_to_what_people_recorded(released_yard: SmallYar
 def test_refreshing_does_nothing_until_half_its_life_is_over(
     released_yard: SmallYard, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    yard, signed, now = released_yard, head_of(released_yard), datetime.now(UTC)
+    yard, signed = released_yard, head_of(released_yard)
+    now = read_head(unseal(signed, "test").body, "test").issued
     assert yard.humpyard("head", "refresh") == 0
     assert head_of(yard) == signed
     with simulated_clock(lambda: now + timedelta(hours=11)):

@@ -295,7 +295,7 @@ def test_a_release_stays_verified_when_the_key_that_signed_its_images_expires(
     yard = small_yard
     created = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
     with OpenPgpHome() as home:
-        key = home.generate_key("Build", created=created, expires=datetime.now(UTC) + timedelta(seconds=40))
+        key = home.generate_key("Build", created=created, expires=datetime.now(UTC) + timedelta(minutes=30))
         public = yard.root / "keys" / "build.asc"
         public.write_bytes(home.export_public(key))
         shutil.rmtree(yard.image_set(OLD))

@@ -144,7 +144,7 @@ def test_what_nobody_published_is_told_where_the_mirror_can_be_listed(audited: A
 def test_mirrors_that_are_away_are_findings_and_the_others_are_looked_at(audited: AuditedMirrors) -> None:
     """Two are served by one server, which answers 503 for both."""
     audited.served.down.touch()
-    exit_code, found = audited.audit("--patience", "5")
+    exit_code, found = audited.audit("--patience", "60")
     assert exit_code == 1
     near, odd, safe = found["mirrors"]
     for one in (near, odd):

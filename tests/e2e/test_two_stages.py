@@ -34,8 +34,7 @@ def answers(server: UpdateServer, reason: str) -> bool:
     """Whether a machine that asks now gets nothing, for that reason."""
     before = _told(server, reason)
     found = server.ask(request_body(version=str(OLD), track="alpha"))
-    assert 'status="noupdate"' in found.text
-    return _told(server, reason) > before
+    return 'status="noupdate"' in found.text and _told(server, reason) > before
 
 
 def _told(server: UpdateServer, reason: str) -> float:

@@ -60,7 +60,7 @@ def test_the_demo_killed_after_every_single_step_is_completed_by_running_it_agai
         check=False,
         capture_output=True,
         text=True,
-        timeout=540,
+        timeout=1500,
     )
     assert done.returncode == 0, done.stderr[-4000:]
     kills = record.read_text().splitlines()

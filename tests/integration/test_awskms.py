@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from flows.rehearsal.s3_server import free_port
 from release.digests import Digest
 from release.errors import (
     HumpyardError,
@@ -35,7 +36,7 @@ from release.signing import open_signer
 from release.signing.payload_signature import sign_payload, verify_payload
 from release.signing.trusted_keys import PayloadKey
 from tests.canned_server import Answer, Canned, canned_server
-from tests.ministack import Kms, free_port, kms
+from tests.ministack import Kms, kms
 from tests.unit.signing.rsa_keys import private_key, write_payload
 
 __all__ = ["kms"]

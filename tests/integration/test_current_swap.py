@@ -89,7 +89,7 @@ def test_every_request_is_answered_from_one_version_and_version_txt_leads_to_the
     with served_by_nginx(tmp_path / "mirror", tmp_path / "nginx") as url, requests.Session() as session:
 
         def fetch(path: str) -> bytes:
-            answer = session.get(f"{url}/{path}", timeout=10)
+            answer = session.get(f"{url}/{path}", timeout=60)
             assert answer.status_code == 200, f"{path}: {answer.status_code}"
             return answer.content
 
@@ -133,13 +133,13 @@ def test_a_piece_of_the_other_version_is_never_taken_for_a_continuation(
     """Range with If-Range: after the move the server answers with all of the new file, not with its tail."""
     with served_by_nginx(tmp_path / "mirror", tmp_path / "nginx") as url:
         address = f"{url}/{CURRENT}/flatcar_image.bin"
-        first = requests.get(address, headers={"Range": "bytes=0-99"}, timeout=10)
+        first = requests.get(address, headers={"Range": "bytes=0-99"}, timeout=60)
         assert first.status_code == 206
         # Of another time, as files of another release are: the tag is made of time and size.
         os.utime(tmp_path / "mirror" / prefix(NEW) / "flatcar_image.bin", (1, 1))
         replica.show_current(view(NEW, generation=2))
         rest = requests.get(
-            address, headers={"Range": "bytes=100-", "If-Range": first.headers["ETag"]}, timeout=10
+            address, headers={"Range": "bytes=100-", "If-Range": first.headers["ETag"]}, timeout=60
         )
     assert rest.status_code == 200
     assert rest.content.startswith(f"image {NEW}\n".encode())

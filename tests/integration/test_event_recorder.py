@@ -235,13 +235,17 @@ def test_a_batch_that_cannot_be_written_does_not_stop_later_ones(
                 " BEGIN SELECT RAISE(ABORT, 'no sevens'); END"
             )
         )
-    with recorder_on(store) as recorder:
-        recorder.record(offer(1))
-        recorder.record(told(1, Progress.FAILED, code=7))
+    recorder = StoreRecorder(store, lambda: NOW, QUICK)
+    recorder.record(offer(1))
+    recorder.record(told(1, Progress.FAILED, code=7))  # both in one batch: it does not write yet
+    recorder.start()
+    try:
         until(lambda: recorder.metrics().dropped > 0 or recorder.metrics().written > 0)
         recorder.record(offer(2))
         until(lambda: recorder.metrics().written > 0)
         until(lambda: recorder.metrics().waiting == 0)
+    finally:
+        recorder.close()
     assert "no sevens" in caplog.text
 
 

@@ -60,7 +60,7 @@ def url(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_headers_are_those_that_a_bucket_would_be_given(url: str, root: Path, key: str) -> None:
-    answer = requests.get(f"{url}/{key}", headers={"Accept-Encoding": "gzip"}, timeout=10)
+    answer = requests.get(f"{url}/{key}", headers={"Accept-Encoding": "gzip"}, timeout=60)
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == cache_control(key)
     assert answer.headers["Content-Type"] == content_type(key)
@@ -71,14 +71,14 @@ def test_headers_are_those_that_a_bucket_would_be_given(url: str, root: Path, ke
 
 def test_a_listing_is_short_lived_although_below_a_version(url: str) -> None:
     for path in (f"{VERSION}/", f"{VERSION}/index.html"):
-        answer = requests.get(f"{url}/{path}", timeout=10)
+        answer = requests.get(f"{url}/{path}", timeout=60)
         assert answer.text == "<p>listing</p>"
         assert answer.headers["Cache-Control"] == MUTABLE
 
 
 def test_scripts_of_other_sites_may_read_pages_and_none_may_frame_them(url: str) -> None:
     for key in ("pages/index.json", "pages/releases-feed/releases.xml", "pages/index.html"):
-        answer = requests.get(f"{url}/{key}", timeout=10)
+        answer = requests.get(f"{url}/{key}", timeout=60)
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         framed = answer.headers.get("Content-Security-Policy")
         assert framed == (None if "releases-feed" in key else "frame-ancestors 'none'")
@@ -86,17 +86,17 @@ def test_scripts_of_other_sites_may_read_pages_and_none_may_frame_them(url: str)
 
 def test_nobody_remembers_that_something_was_not_there(url: str, root: Path) -> None:
     for path in ("pages/nothing.html", f"{VERSION}/nothing", "nothing", "pages/nothing/"):
-        answer = requests.get(f"{url}/{path}", timeout=10)
+        answer = requests.get(f"{url}/{path}", timeout=60)
         assert (answer.status_code, answer.headers["Cache-Control"]) == (404, "no-store")
         assert answer.content == (root / "pages/404.html").read_bytes()
 
 
 def test_a_payload_is_fetched_in_two_pieces(url: str, root: Path) -> None:
     whole = (root / PAYLOAD).read_bytes()
-    first = requests.get(f"{url}/{PAYLOAD}", headers={"Range": "bytes=0-99"}, timeout=10)
+    first = requests.get(f"{url}/{PAYLOAD}", headers={"Range": "bytes=0-99"}, timeout=60)
     tag = first.headers["ETag"]
     rest = requests.get(
-        f"{url}/{PAYLOAD}", headers={"Range": f"bytes=100-{len(whole)}", "If-Range": tag}, timeout=10
+        f"{url}/{PAYLOAD}", headers={"Range": f"bytes=100-{len(whole)}", "If-Range": tag}, timeout=60
     )
     assert (first.status_code, rest.status_code) == (206, 206)
     assert first.content + rest.content == whole
@@ -106,13 +106,13 @@ def test_a_payload_is_fetched_in_two_pieces(url: str, root: Path) -> None:
 
 def test_nothing_whose_name_begins_with_a_dot_is_served(url: str) -> None:
     for path in (".humpyard/tmp/half", "alpha/.view-1/x", ".humpyard/"):
-        assert requests.get(f"{url}/{path}", timeout=10).status_code == 404
+        assert requests.get(f"{url}/{path}", timeout=60).status_code == 404
 
 
 def test_a_mirror_takes_no_writes(url: str, root: Path) -> None:
     before = (root / KEYS[0]).read_bytes()
     for method in ("PUT", "DELETE", "POST"):
-        assert requests.request(method, f"{url}/{KEYS[0]}", data=b"x", timeout=10).status_code == 405
+        assert requests.request(method, f"{url}/{KEYS[0]}", data=b"x", timeout=60).status_code == 405
     assert (root / KEYS[0]).read_bytes() == before
 
 
@@ -129,10 +129,10 @@ def test_big_files_of_current_are_redirected_to_the_version_before_a_bucket(tmp_
             f" map $of $version_of {{ include {tmp_path}/current.map; }}"
         )
         with served_by_nginx(root, tmp_path / "nginx", server=f"include {example};", http=http) as url:
-            big = requests.get(f"{url}/alpha/amd64-usr/current/image.bin", timeout=10)
-            small = requests.get(f"{url}/alpha/amd64-usr/current/version.txt", timeout=10)
-            unknown = requests.get(f"{url}/beta/amd64-usr/current/image.bin", timeout=10)
-            odd = requests.get(f"{url}/alpha/amd64-usr/current/%0d%0aX-Odd:1", timeout=10)
+            big = requests.get(f"{url}/alpha/amd64-usr/current/image.bin", timeout=60)
+            small = requests.get(f"{url}/alpha/amd64-usr/current/version.txt", timeout=60)
+            unknown = requests.get(f"{url}/beta/amd64-usr/current/image.bin", timeout=60)
+            odd = requests.get(f"{url}/alpha/amd64-usr/current/%0d%0aX-Odd:1", timeout=60)
     assert big.text == f"{VERSION}/image.bin"
     assert big.history[0].headers["Cache-Control"] == MUTABLE
     assert small.history == []

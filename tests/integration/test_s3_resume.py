@@ -107,7 +107,7 @@ def test_a_killed_upload_goes_on_without_sending_finished_parts_again(
     proxy.hold = lambda _method, path: "partNumber=" in path and len(proxy.parts()) >= 4
     process = order.start(s3_credentials)
     with process:
-        assert proxy.holding.wait(60)
+        assert proxy.holding.wait(180)
         process.kill()
     proxy.let_all_pass()
     finished = proxy.parts()
@@ -117,7 +117,7 @@ def test_a_killed_upload_goes_on_without_sending_finished_parts_again(
 
     proxy.forget()
     with order.start(s3_credentials) as again:
-        output, _ = again.communicate(timeout=120)
+        output, _ = again.communicate(timeout=400)
     assert json.loads(output)["uploaded"] == [KEY]
     sent = proxy.parts()
     assert set(sent) & set(finished) == set()
@@ -237,15 +237,21 @@ def test_a_server_killed_in_mid_upload_is_outlasted(
     """By the process itself: its requests are repeated until the server is back."""
     with s3_proxy(seaweedfs.endpoint_url) as proxy:
         order = Order(
-            endpoint=proxy.url, bucket=bucket, prefix=prefix, key=KEY, size=SIZE, sha256=pattern_sha256(SIZE)
+            endpoint=proxy.url,
+            bucket=bucket,
+            prefix=prefix,
+            key=KEY,
+            size=SIZE,
+            sha256=pattern_sha256(SIZE),
+            attempts=20,
         )
         proxy.hold = lambda _method, path: "partNumber=" in path and len(proxy.parts()) >= 3
         with order.start(s3_credentials) as process:
-            assert proxy.holding.wait(60)
+            assert proxy.holding.wait(180)
             seaweedfs.kill()
             proxy.let_all_pass()
             seaweedfs.start()
-            output, _ = process.communicate(timeout=180)
+            output, _ = process.communicate(timeout=400)
         assert process.returncode == 0
     assert json.loads(output)["uploaded"] == [KEY]
     assert digest_of(store_at(seaweedfs.endpoint_url, bucket, prefix), KEY).hex == order.sha256

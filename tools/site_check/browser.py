@@ -33,6 +33,8 @@ _RUN = """rules => axe.run({runOnly: rules, resultTypes: ['violations']}).then(f
 _WIDTH = "document.documentElement.scrollWidth"
 
 Scheme = Literal["light", "dark"]
+_START: Final = 180_000.0
+"""Milliseconds that a browser may take to start, and a page to open."""
 _SCHEMES: Final[tuple[Scheme, ...]] = ("light", "dark")
 
 
@@ -42,7 +44,7 @@ def chromium() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         raise ToolError(f"{CHROMIUM} is not installed", hint="tools/setup site")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=[*FLAGS])
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=[*FLAGS], timeout=_START)
         yield browser
         browser.close()
 
@@ -89,6 +91,7 @@ def _width(site: BuiltSite, context: BrowserContext, page: Page) -> Iterator[str
 @contextmanager
 def _context(browser: Browser, width: int, scheme: Scheme) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    context.set_default_timeout(_START)
     yield context
     context.close()
 

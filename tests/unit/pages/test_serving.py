@@ -36,7 +36,7 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 
 def ask(address: str, path: str, method: str = "GET") -> tuple[http.client.HTTPResponse, bytes]:
-    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
     try:
         connection.request(method, path)
         answer = connection.getresponse()
@@ -90,7 +90,7 @@ def test_what_is_not_there_is_lost_and_nothing_else_is_given(address: str, path:
 def test_what_is_no_address_is_refused(address: str) -> None:
     """http.client asks for none such."""
     where = urlsplit(address)
-    with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
+    with socket.create_connection((where.hostname, where.port), timeout=60) as connection:
         connection.sendall(b"GET http://[/ HTTP/1.1\r\nConnection: close\r\n\r\n")
         assert connection.makefile("rb").readline().startswith(b"HTTP/1.1 400 ")
 

@@ -53,8 +53,8 @@ def abandoned_home(root: Path) -> Path:
 
 
 def agent_runs(home: Path) -> bool:
-    """Whether it still does after some seconds: an agent takes its time to end."""
-    for _ in range(100):
+    """Whether it still does after a while: without a watch on its home an agent looks once a minute."""
+    for _ in range(900):
         if not any(str(home).encode() in command for command in _commands()):
             return False
         time.sleep(0.1)

@@ -18,7 +18,7 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Impatient(BoundedProtocol):
-    request_seconds: ClassVar[float] = 0.2
+    request_seconds: ClassVar[float] = 1
 
 
 async def echo(
