@@ -10,30 +10,20 @@ from release.pages import addresses
 from release.pages.cve_index import cve_index
 from release.pages.from_changes import Told, change_counts, told_of
 from release.pages.from_cves import Security, security_of
-from release.pages.lineage import NOTHING, software_versions
+from release.pages.from_moves import Move, Onward, SoftwareRow, has_ended, onward_of, software_rows
+from release.pages.lineage import NOTHING
 from release.pages.links import Link, release_link
 from release.pages.notices import Notice, release_notices
 from release.pages.offers import offered
 from release.pages.once import Once
-from release.pages.order import is_lower
-from release.pages.records import AnyRelease, PublishedRelease, standing
+from release.pages.records import PublishedRelease
 from release.pages.site import Site
 from release.pages.standings import Level, Mark, marks
-from release.pages.view import Frame, frame, kernel_version
+from release.pages.view import Frame, aside, frame, kernel_version, stopped
 from release.pages.wording import Time, channel_title, counted, listing, time_of
 
 ROWS = 30
 """So many releases on the way have a row; of older ones there are links."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SoftwareRow:
-    """Software that is another before and after. ``change``: added, removed, updated, downgraded, changed."""
-
-    name: str
-    before: str
-    after: str
-    change: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,36 +38,31 @@ class BetweenRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """Where machines of a channel that has ended can go."""
-
-    link: Link
-    compare: str
-    cves: int
-    software: tuple[SoftwareRow, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
     """From the version to what a channel is at. ``titles`` has more than one where several are alike.
 
     ``advice`` says whether to take it, the gravest first. ``rows`` are the releases after the version up to
     the head, the newest first, ``older`` those that there is no room for in the table. ``down``: the
-    channel is at an older one.
+    channel is at an older one. ``waiting`` is what an ended channel leads to and cannot be taken now.
     """
 
     name: str
     titles: str
     verb: str
     """``is``, or ``are`` for several."""
+    has: str
+    """``has``, or ``have`` for several."""
     head: Link
     since: Time
     marks: tuple[Mark, ...]
+    stopped: str
+    """``withdrawn`` or ``paused``, where machines do not get the head now."""
     advice: tuple[Mark, ...]
     issues: tuple[Link, ...]
     down: bool
     ended: bool
     move: Move | None
+    waiting: tuple[Link, ...]
     rows: tuple[BetweenRow, ...]
     older: tuple[BetweenRow, ...]
     software: tuple[SoftwareRow, ...]
@@ -145,106 +130,111 @@ def from_view(site: Site, published: PublishedRelease) -> FromView:
     )
 
 
-def software_rows(before: AnyRelease, after: AnyRelease) -> tuple[SoftwareRow, ...]:
-    """What ``before`` has otherwise, in the order of ``after``; then what is gone."""
-    old, new = software_versions(before), software_versions(after)
-    names = [*new, *(name for name in old if name not in new)]
-    return tuple(
-        SoftwareRow(
-            name=name,
-            before=old.get(name, NOTHING),
-            after=new.get(name, NOTHING),
-            change=_change(old.get(name), new.get(name)),
-        )
-        for name in names
-        if old.get(name) != new.get(name)
-    )
-
-
-def _change(before: str | None, after: str | None) -> str:
-    if before is None:
-        return "added"
-    if after is None:
-        return "removed"
-    lower = is_lower(after, before)
-    return "changed" if lower is None else "downgraded" if lower else "updated"
-
-
 def _heads(site: Site, page: str) -> tuple[Link, ...]:
     return tuple(
-        release_link(site, version, page, f"{channel_title(channel.name)} {version}")
+        release_link(site, head.release.version, page, _head_text(head, channel.name))
         for channel in reversed(tuple(site.channels))
-        if (version := site.heads.get(channel.name)) and channel.name not in site.retired
+        if (head := site.current(channel.name)) and channel.name not in site.retired
     )
 
 
-@dataclass(frozen=True, slots=True)
+def _head_text(head: PublishedRelease, channel: str) -> str:
+    """That it is withdrawn, every link says by itself."""
+    text = f"{channel_title(channel)} {head.release.version}"
+    return text if head.withdrawn else text + aside(stopped(head, channel))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Way:
-    """What leads from a version to what a channel is at, the lowest version first."""
+    """What leads from a version to what a channel is at, and everything that is told of the channel by it.
+
+    Channels whose ways are equal are told as one. ``gained`` has the lowest version first.
+    """
 
     head: PublishedRelease
     gained: tuple[PublishedRelease, ...]
+    since: Time
+    marks: tuple[Mark, ...]
+    stopped: str
+    frozen: bool
+    ended: bool
+    floors: tuple[tuple[Link, str], ...]
+    onward: Onward | None
+    rows: tuple[BetweenRow, ...]
+    told: Told
 
 
 def _paths(site: Site, published: PublishedRelease, page: str) -> tuple[Path, ...]:
-    """One for each channel; those that lead through the same releases to the same one are told as one."""
-    ways: dict[tuple[Version, ...], tuple[_Way, list[str]]] = {}
+    """One for each channel, the most settled first, those that have ended last; equal ones are one."""
+    ways: list[tuple[_Way, list[str]]] = []
     names = sorted(
         (entry.name for entry in published.channels),
-        key=lambda name: (_has_ended(site, name), -site.channels.rank(name)),
+        key=lambda name: (has_ended(site, name), -site.channels.rank(name)),
     )
     for name in names:
         head = site.current(name)
-        if head is not None:
-            way = _Way(head, _between(site, published, head, name))
-            key = (head.release.version, *(one.release.version for one in way.gained))
-            ways.setdefault(key, (way, []))[1].append(name)
-    return tuple(_path(site, published, way, names, page) for way, names in ways.values())
+        if head is None:
+            continue
+        way = _way(site, published, head, name, page)
+        joined = next((joined for known, joined in ways if known == way), None)
+        if joined is None:
+            ways.append((way, [name]))
+        else:
+            joined.append(name)
+    return tuple(_path(site, published, way, names, page) for way, names in ways)
 
 
-def _between(
-    site: Site, published: PublishedRelease, head: PublishedRelease, channel: str
-) -> tuple[PublishedRelease, ...]:
+def _way(site: Site, published: PublishedRelease, head: PublishedRelease, channel: str, page: str) -> _Way:
     low, high = published.release.version, head.release.version
-    return tuple(one for one in offered(site).get(channel, ()) if low < one.release.version <= high)
-
-
-def _has_ended(site: Site, channel: str) -> bool:
-    return channel in site.retired or site.has_ended(channel)
-
-
-def _path(site: Site, published: PublishedRelease, way: _Way, names: list[str], page: str) -> Path:
-    # The stream says more than the channel that follows it.
-    name = min(names, key=lambda name: (-len(name.split("-")), name))
-    head = way.head
-    version, target = published.release.version, head.release.version
-    index, entry = cve_index(site), head.entry(name)
-    all_rows = _all_rows(site)
-    rows = tuple(all_rows[name, one.release.version] for one in reversed(way.gained))
-    ended = _has_ended(site, name)
-    return Path(
-        name=name,
-        titles=listing([channel_title(one) for one in names]),
-        verb="is" if len(names) == 1 else "are",
-        head=release_link(site, target, page),
+    gained = tuple(one for one in offered(site).get(channel, ()) if low < one.release.version <= high)
+    entry, all_rows, ended = head.entry(channel), _all_rows(site), has_ended(site, channel)
+    return _Way(
+        head=head,
+        gained=gained,
         since=time_of(head.release.created if entry is None else entry.since),
-        marks=_marks(site, head, name),
-        advice=_advice(site, head, name),
-        issues=_issues(site, head, page),
-        down=target < version,
+        marks=_marks(site, head, channel),
+        stopped=stopped(head, channel),
+        frozen=bool(site.frozen(channel)),
         ended=ended,
-        move=_move(site, published, name, page) if ended else None,
-        rows=rows[:ROWS],
-        older=rows[ROWS:],
-        software=software_rows(published.release, head.release),
-        security=security_of(site, index.gained_set(version, target), page),
-        lost=len(index.gained_set(target, version)),
-        told=told_of(site, name, way.gained),
         floors=tuple(
             (release_link(site, floor.version, page), floor.reason)
             for floor in site.floors
-            if floor.channel == name and version < floor.version < target
+            if floor.channel == channel and low < floor.version < high
         ),
+        onward=onward_of(site, published, channel, page) if ended else None,
+        rows=tuple(all_rows[channel, one.release.version] for one in reversed(gained)),
+        told=told_of(site, channel, gained),
+    )
+
+
+def _path(site: Site, published: PublishedRelease, way: _Way, names: list[str], page: str) -> Path:
+    head = way.head
+    version, target = published.release.version, head.release.version
+    index = cve_index(site)
+    titles, one = listing([channel_title(name) for name in names]), len(names) == 1
+    return Path(
+        # A stream says more than the channel that follows it; else it is the most settled one.
+        name=max(names, key=lambda name: len(name.split("-"))),
+        titles=titles,
+        verb="is" if one else "are",
+        has="has" if one else "have",
+        head=release_link(site, target, page),
+        since=way.since,
+        marks=way.marks,
+        stopped=way.stopped,
+        advice=_advice(site, way, titles, one=one),
+        issues=_issues(site, head, page),
+        down=target < version,
+        ended=way.ended,
+        move=way.onward.move if way.onward else None,
+        waiting=way.onward.waiting if way.onward else (),
+        rows=way.rows[:ROWS],
+        older=way.rows[ROWS:],
+        software=software_rows(published.release, head.release),
+        security=security_of(site, index.gained_set(version, target), page),
+        lost=len(index.gained_set(target, version)),
+        told=way.told,
+        floors=way.floors,
         compare=addresses.from_page(page, f"{addresses.COMPARE}?from={version}&to={target}"),
     )
 
@@ -271,18 +261,20 @@ def _row(site: Site, published: PublishedRelease, channel: str, page: str) -> Be
     )
 
 
-def _advice(site: Site, head: PublishedRelease, channel: str) -> tuple[Mark, ...]:
+def _advice(site: Site, way: _Way, titles: str, *, one: bool) -> tuple[Mark, ...]:
     """Whether to take what the channel is at. Nothing is promised: it says what is known against it."""
-    version, title, found = head.release.version, channel_title(channel), []
-    entry = head.entry(channel)
-    if head.withdrawn:
+    version, found = way.head.release.version, []
+    if way.head.withdrawn:
         found.append(Mark(Level.BAD, f"Do not take {version}: it is withdrawn."))
-    if entry and standing(entry.pauses):
+    elif way.stopped:
         found.append(Mark(Level.WARN, f"Not offered for now: the rollout of {version} is paused."))
-    if site.frozen(channel):
-        found.append(Mark(Level.WARN, f"{title} is frozen: nothing newer comes for now."))
-    if _has_ended(site, channel):
-        found.append(Mark(Level.WARN, f"{title} has ended: it gets no more fixes."))
+    if way.frozen:
+        found.append(
+            Mark(Level.WARN, f"{titles} {'is' if one else 'are'} frozen: nothing newer comes for now.")
+        )
+    if way.ended:
+        has, gets = ("has", "it gets") if one else ("have", "they get")
+        found.append(Mark(Level.WARN, f"{titles} {has} ended: {gets} no more fixes."))
     if any(issue.state.is_open and version in issue.affected for issue in site.issues):
         found.append(Mark(Level.WARN, f"{version} has known issues."))
     return tuple(found) or (
@@ -291,7 +283,7 @@ def _advice(site: Site, head: PublishedRelease, channel: str) -> tuple[Mark, ...
 
 
 def _marks(site: Site, head: PublishedRelease, channel: str) -> tuple[Mark, ...]:
-    if _has_ended(site, channel):
+    if has_ended(site, channel):
         return (Mark(Level.WARN, "Ended"),)
     entry = head.entry(channel)
     return () if entry is None else marks(site, head, entry)
@@ -305,34 +297,16 @@ def _issues(site: Site, head: PublishedRelease, page: str) -> tuple[Link, ...]:
     )
 
 
-def _move(site: Site, published: PublishedRelease, channel: str, page: str) -> Move | None:
-    """The newest stream beside the ended one; else the most settled channel that goes on."""
-    base, _, year = channel.rpartition("-")
-    names = [one.name for one in site.channels if site.heads.get(one.name)]
-    alive = [name for name in reversed(names) if not _has_ended(site, name)]
-    streams = [name for name in alive if year.isdecimal() and name.startswith(f"{base}-")]
-    plain = [name for name in alive if name not in site.support and not site.streams(name)]
-    target = next(iter([*streams, *plain]), None)
-    head = None if target is None else site.current(target)
-    if target is None or head is None:
-        return None
-    version = head.release.version
-    query = f"{addresses.COMPARE}?from={published.release.version}&to={version}"
-    return Move(
-        link=release_link(site, version, page, f"{channel_title(target)} {version}"),
-        compare=addresses.from_page(page, query),
-        cves=len(cve_index(site).gained_set(published.release.version, version)),
-        software=software_rows(published.release, head.release),
-    )
-
-
 def _summary(path: Path) -> str:
+    word = aside(path.stopped)
     if path.newest and path.ended:
-        onward = f" Move to {path.move.link.text}." if path.move else ""
-        return f"{path.titles} has ended with it.{onward}"
+        onward = " There is nothing to move to for now." if path.waiting else ""
+        if path.move:
+            onward = f" Move to {path.move.link.text}."
+        return f"{path.titles} {path.has} ended with it.{onward}"
     if path.newest:
-        return f"{path.titles}: it is the newest."
+        return f"{path.titles}: it is the newest{word}."
     if path.down:
-        return f"{path.titles} {path.verb} at {path.head.text}, which is older."
+        return f"{path.titles} {path.verb} at {path.head.text}{word}, which is older."
     releases, cves = counted(path.count, "release"), counted(path.security.count, "CVE")
-    return f"{path.titles} {path.verb} at {path.head.text}: {releases} on, with fixes of {cves}."
+    return f"{path.titles} {path.verb} at {path.head.text}{word}: {releases} on, with fixes of {cves}."

@@ -6,14 +6,14 @@ View models are strings and numbers ready to print, so that templates decide not
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from release.bundle.release import BoardRelease, PayloadRecord
 from release.notes.cves import fixes_in
 from release.notes.imported import ImportedRelease
 from release.pages import addresses
 from release.pages.links import Link
-from release.pages.records import AnyRelease, PublishedRelease
+from release.pages.records import AnyRelease, PublishedRelease, standing
 from release.pages.site import Site
 from release.pages.wording import Time, channel_title, counted, listing, time_of
 
@@ -163,6 +163,26 @@ def board_names(release: AnyRelease) -> str:
 def fix_count(published: PublishedRelease) -> int:
     """How many CVEs the notes, as they read now, say are fixed; one in two packages is one."""
     return len({fix.cve for fix in fixes_in(published.notes)})
+
+
+def stopped(published: PublishedRelease, channel: str) -> str:
+    """Why machines of a channel do not get it now: ``withdrawn``, ``paused``, or empty."""
+    entry = published.entry(channel)
+    return "withdrawn" if published.withdrawn else "paused" if entry and standing(entry.pauses) else ""
+
+
+def aside(word: str) -> str:
+    """What follows a version in plain text: `` (paused)``, or nothing for nothing."""
+    return f" ({word})" if word else ""
+
+
+def last_day(ends: datetime) -> Time:
+    """The last day of what ends then (aware, UTC). "Until" a date reads as if that day belonged to it.
+
+    Its ``text`` has the very end.
+    """
+    day = time_of(ends - timedelta(microseconds=1)).day
+    return Time(iso=day, text=f"until {time_of(ends).text}", day=day)
 
 
 def summary(release: AnyRelease, channel: str) -> str:

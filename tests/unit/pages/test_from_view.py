@@ -13,7 +13,8 @@ from release.pages.cve_index import cve_index
 from release.pages.from_changes import LINES, TOLD
 from release.pages.from_cves import SHOWN, security_of
 from release.pages.from_files import from_files
-from release.pages.from_view import FromView, from_view, software_rows
+from release.pages.from_moves import software_rows
+from release.pages.from_view import FromView, from_view
 from release.pages.press import Press
 from release.pages.records import Floor, IssueState, KnownIssue, Stop
 from release.pages.site import Site
