@@ -11,7 +11,7 @@ from release.pages.records import PublishedRelease, standing
 from release.pages.rows import ReleaseTable, release_table
 from release.pages.site import Site
 from release.pages.standings import Mark, RolloutView, issue_mark, marks, rollout_view
-from release.pages.view import FeedLink, Frame, feed_links, frame
+from release.pages.view import FeedLink, Frame, aside, feed_links, frame, last_day, stopped
 from release.pages.wording import Time, channel_title, counted, listing, time_of
 
 
@@ -19,7 +19,7 @@ from release.pages.wording import Time, channel_title, counted, listing, time_of
 class ChannelView:
     """The page of one channel. ``current`` is None before its first release, then ``waiting`` says so.
 
-    ``relatives`` are its streams, or what it is a stream of. ``support`` is when support ends or ended.
+    ``relatives`` are its streams, or what it is a stream of. ``support`` is its last day.
     """
 
     frame: Frame
@@ -58,8 +58,7 @@ def channel_view(site: Site, channel: str) -> ChannelView:
             site,
             page,
             title=f"{title} releases - {site.product}",
-            description=f"{title} of {site.product}: {counted(len(offered), 'release')}"
-            + (f", currently {current.text}." if current and channel not in site.retired else "."),
+            description=_description(site, channel, len(offered)),
             channels=(channel,),
         ),
         title=title,
@@ -72,7 +71,7 @@ def channel_view(site: Site, channel: str) -> ChannelView:
         rollout=None if held else rollout_view(site, channel),
         waiting=f"Releases come here from {sources}." if sources else "Releases come here from the build.",
         retired=channel in site.retired,
-        support=None if support is None else time_of(support.ends),
+        support=None if support is None else last_day(support.ends),
         ended=site.has_ended(channel),
         relatives=_relatives(site, channel, page),
         is_stream=channel in site.support,
@@ -81,6 +80,12 @@ def channel_view(site: Site, channel: str) -> ChannelView:
         feeds=feed_links(page, channel),
         release_list=addresses.from_page(page, addresses.release_list(channel)),
     )
+
+
+def _description(site: Site, channel: str, count: int) -> str:
+    head = None if channel in site.retired else site.current(channel)
+    now = "" if head is None else f", currently {head.release.version}{aside(stopped(head, channel))}"
+    return f"{channel_title(channel)} of {site.product}: {counted(count, 'release')}{now}."
 
 
 def _issues(site: Site, published: PublishedRelease | None, page: str) -> Link | None:

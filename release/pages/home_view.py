@@ -13,7 +13,7 @@ from release.pages.rows import ReleaseTable, release_table
 from release.pages.site import Site
 from release.pages.standings import Mark, RolloutView, issue_mark, marks, rollout_view
 from release.pages.streams import StreamRow, stream_rows
-from release.pages.view import Frame, board_names, fix_count, frame, kernel_version
+from release.pages.view import Frame, aside, board_names, fix_count, frame, kernel_version, last_day, stopped
 from release.pages.wording import Time, channel_title, counted, listing, numbered, time_of
 
 LATEST = 10
@@ -26,8 +26,8 @@ _PURPOSES = {"files": "Files", "payloads": "Update payloads", "ledger": "Ledger"
 class Current:
     """The release a channel points to. ``marks`` is what to know before taking it, the worst first.
 
-    ``issues`` counts what is known to be wrong with it. ``takeable`` unless it is withdrawn or its files are
-    not there.
+    ``issues`` counts what is known to be wrong with it. ``stopped`` is ``withdrawn`` or ``paused`` where
+    machines do not get it now, else empty. ``takeable`` unless it is withdrawn or its files are not there.
     """
 
     version: str
@@ -41,6 +41,7 @@ class Current:
     issues: Link | None
     rollout: RolloutView | None
     withdrawn: bool
+    stopped: str
     takeable: bool
 
 
@@ -48,7 +49,7 @@ class Current:
 class ChannelCard:
     """One channel; ``current`` is None before its first release, then ``waiting`` says so.
 
-    ``stream`` is the stream that the channel follows, ``support`` when that one's support ends.
+    ``stream`` is the stream that the channel follows, ``support`` that one's last day with support.
     """
 
     name: str
@@ -135,7 +136,7 @@ def home_view(site: Site) -> HomeView:
         cards=cards,
         retired=_retired(site),
         choices=tuple(
-            Choice(version=card.current.version, text=f"{card.title} {card.current.version}")
+            Choice(version=card.current.version, text=_headline(card.title, card.current))
             for card in cards
             if card.current and not card.current.withdrawn
         ),
@@ -184,7 +185,7 @@ def _cards(site: Site) -> tuple[ChannelCard, ...]:
 
 
 def _headline(title: str, current: Current) -> str:
-    return f"{title} {current.version}{' (withdrawn)' if current.withdrawn else ''}"
+    return f"{title} {current.version}{aside(current.stopped)}"
 
 
 def _card(site: Site, channel: Channel) -> ChannelCard:
@@ -200,7 +201,7 @@ def _card(site: Site, channel: Channel) -> ChannelCard:
         current=None if published is None or entry is None else _current(site, published, entry),
         waiting=f"Releases come here from {sources}." if sources else "Releases come here from the build.",
         stream=None if newest is None else Link(addresses.channel_page(newest), channel_title(newest)),
-        support=None if support is None else time_of(support.ends),
+        support=None if support is None else last_day(support.ends),
         ended=site.has_ended(channel.name),
     )
 
@@ -222,6 +223,7 @@ def _current(site: Site, published: PublishedRelease, entry: ChannelEntry) -> Cu
         issues=None if issues is None else Link(f"{href}#known-issues", issues.text),
         rollout=None if held else rollout_view(site, entry.name),
         withdrawn=bool(published.withdrawn),
+        stopped=stopped(published, entry.name),
         takeable=not (published.only_on_record or published.is_imported),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from release.catalog.version import Version
@@ -13,7 +13,7 @@ from release.pages.press import Press
 from release.pages.records import Brand, IssueState, Key, KnownIssue, Rollout, Stop, Support
 from release.pages.site import Site
 from release.pages.sources import home_files, list_files
-from tests.unit.pages.samples import day, full_site, site, stopped_site
+from tests.unit.pages.samples import day, full_site, site, stopped_site, with_entry
 from tests.unit.pages.test_release_page import imported
 from tests.unit.pages.test_stopped import card, changed, notices, text
 
@@ -49,7 +49,9 @@ def history() -> Site:
             imported("2.0.0", 4, notes="#### Security fixes:\n\n- Linux (CVE-2026-1000)\n"),
             imported("2.0.1", 5),
         ),
-        supports={"lts-2024": Support(stream_of="lts", opened=day(3), ends=day(30))},
+        supports={
+            "lts-2024": Support(stream_of="lts", opened=day(3), ends=datetime(2026, 8, 30, tzinfo=UTC))
+        },
     )
 
 
@@ -58,9 +60,46 @@ def test_the_first_words_are_of_the_channel_for_everybody_then_of_long_term_supp
     assert '<h1>Stable is at <a href="releases/2.0.1/index.html">2.0.1</a></h1>' in html
     hero = text(html.partition('class="hero"')[2].partition("</div>")[0])
     assert "Available to all" in hero
-    assert "Long-term support: LTS 2024 is at 1.1.0 , supported until 2026-08-30 ." in hero
+    assert "Long-term support: LTS 2024 is at 1.1.0 , supported through 2026-08-29 ." in hero
     titles = re.findall(r'<li class="card.*?" id="channel-([\w-]+)"', html)
     assert titles == ["stable", "lts", "beta", "alpha"]
+
+
+def test_the_first_words_say_what_of_long_term_support_is_not_to_be_taken() -> None:
+    def told(sample: Site) -> str:
+        return home(sample).partition("Long-term support:")[2].partition("</p>")[0]
+
+    stop = Stop(since=day(6), reason="x")
+    gone = told(changed(history(), "1.1.0", withdrawals=(stop,)))
+    assert '<s>1.1.0</s></a> <span class="tag bad">withdrawn</span>, supported' in gone
+    paused = with_entry(history(), "1.1.0", "lts", pauses=(stop,))
+    assert '>1.1.0</a> <span class="tag warn">paused</span>, supported' in told(paused)
+    assert "LTS 1.1.0 (paused)." in home(paused).partition("</head>")[0]
+    assert '<option value="1.1.0">LTS 1.1.0 (paused)</option>' in home(paused)
+    assert "class" not in told(history())
+
+
+def test_the_last_day_of_support_is_the_last_that_has_some() -> None:
+    sample = history()
+    for ends, day_shown in (
+        (datetime(2026, 8, 30, tzinfo=UTC), "2026-08-29"),
+        (datetime(2026, 8, 30, 0, 0, 1, tzinfo=UTC), "2026-08-30"),
+        (datetime(2027, 1, 1, tzinfo=UTC), "2026-12-31"),
+    ):
+        support = replace(sample.support["lts-2024"], ends=ends)
+        files = pages(replace(sample, support={"lts-2024": support}))
+        assert f"Supported through {day_shown}" in text(card(files["index.html"], "lts"))
+        lts = files["channels/lts/index.html"]
+        assert f"Supported through {day_shown} ." in text(lts)
+        assert f'<time datetime="{day_shown}" title="until {ends:%Y-%m-%d %H:%M} UTC">' in lts
+    over = pages(replace(sample, generated_at=datetime(2026, 8, 30, tzinfo=UTC)))
+    assert "Support ended 2026-08-29 ." in text(over["channels/lts-2024/index.html"])
+
+
+def test_what_a_channel_is_at_is_called_withdrawn_or_paused_in_its_description() -> None:
+    files = pages(stopped_site())
+    assert "Beta of ExampleOS: 1 release, currently 1.0.10 (withdrawn)." in files["channels/beta/index.html"]
+    assert "2 releases, currently 1.0.9 (paused)." in files["channels/stable/index.html"]
 
 
 def test_retired_channels_are_one_line_and_no_cards() -> None:

@@ -302,7 +302,7 @@ def test_streams_show_dates_overlap_and_what_follows() -> None:
     ]
     lts = text(card(index, "lts"))
     assert "1.0.9 Available to all Signed and proven Released 2026-08-12" in lts
-    assert "Stream LTS 2026 Supported until 2028-02-12" in lts
+    assert "Stream LTS 2026 Supported through 2028-02-11" in lts
     assert 'id="channel-lts-2024"' in table
     assert index.count('<li class="card') == 4
     assert "Marks are as of 2026-08-20 09:30 UTC" in text(index)
