@@ -11,7 +11,7 @@ from release.catalog.channel import DEFAULT_CHANNELS, Channel, Channels
 from release.catalog.version import Version
 from release.errors import InputError
 from release.notes.imported import ImportedRelease
-from release.pages.records import ChannelEntry, PublishedRelease, Support
+from release.pages.records import ChannelEntry, Floor, PublishedRelease, Stop, Support
 from release.pages.site import Site
 
 _STREAM = re.compile(r"([a-z][a-z0-9]*(?:-[a-z0-9]+)*)-[0-9]{4}", re.ASCII)
@@ -23,9 +23,17 @@ def with_history(
     """The site with the releases of a history besides its own.
 
     A release of ``lts-2024`` is one of that stream and, if no newer stream of ``lts`` was open when it was
-    published, of ``lts``. A version that the site has already stays as it is there. A channel that the site
-    has no release for is at its newest imported one. Channels that the site does not have are retired, but
-    for streams that ``supports`` speaks of, and for what these are streams of.
+    published, of ``lts``. A version that the site has already stays as it is there, withdrawals and pauses
+    too; channels that only the history knows to have offered it are added.
+
+    What a channel is at, the site's own heads say, even where the history has a greater version in it. A
+    channel without a head of its own is at the greatest version that the history has in it, whoever else
+    has that version, and also while it is withdrawn. In which order versions were published says nothing:
+    fixes of an old one often come after a new one, and machines go up only.
+
+    Channels that the site does not have are retired, but for streams that ``supports`` speaks of, and for
+    what these are streams of. Floors of a channel are those of its streams in the history as well, and so
+    are its freezes where the stream is not retired.
 
     Args:
         site: what the pipeline knows.
@@ -40,14 +48,15 @@ def with_history(
     given = _checked(imported, supports or {})
     openings = _openings(site, imported, given)
     channels = _channels(site, imported, openings)
-    known = {published.release.version for published in site.releases}
-    added = [_published(one, openings) for one in imported if one.version not in known]
+    history = {one.version: _published(one, openings) for one in imported}
     return replace(
         site,
         channels=channels,
-        releases=(*site.releases, *sorted(added, key=lambda one: one.release.version)),
-        heads={**_newest(added), **site.heads},
+        releases=_releases(site, history),
+        heads={**_newest(history.values()), **site.heads},
+        freezes=_freezes(site, given),
         support=_supports(site, given, openings),
+        floors=_floors(site, channels, openings),
         retired=site.retired | _retired(site, channels, given),
         generated_at=max(site.generated_at, *(one.created for one in imported)),
     )
@@ -148,14 +157,53 @@ def _published(one: ImportedRelease, openings: Mapping[str, _Opening]) -> Publis
     return PublishedRelease(release=one, release_digest=None, channels=tuple(entries))
 
 
-def _newest(added: Iterable[PublishedRelease]) -> dict[str, Version]:
-    """By channel, the release that it began to offer last."""
-    found: dict[str, tuple[datetime, Version]] = {}
-    for published in added:
+def _releases(site: Site, history: Mapping[Version, PublishedRelease]) -> tuple[PublishedRelease, ...]:
+    """The site's own, with what the history says besides; then what only the history has, ascending."""
+    own = [_both(published, history.get(published.release.version)) for published in site.releases]
+    known = {published.release.version for published in own}
+    return (*own, *(history[version] for version in sorted(history) if version not in known))
+
+
+def _both(own: PublishedRelease, past: PublishedRelease | None) -> PublishedRelease:
+    """The own release, offered by the channels of the history, too. Of one that both have, the own entry."""
+    if past is None:
+        return own
+    return replace(
+        own, channels=(*own.channels, *(entry for entry in past.channels if own.entry(entry.name) is None))
+    )
+
+
+def _newest(history: Iterable[PublishedRelease]) -> dict[str, Version]:
+    """By channel, the greatest version that it offered."""
+    found: dict[str, Version] = {}
+    for published in history:
         for entry in published.channels:
-            mine = (entry.since, published.release.version)
+            mine = published.release.version
             found[entry.name] = max(found.get(entry.name, mine), mine)
-    return {name: version for name, (_, version) in sorted(found.items())}
+    return dict(sorted(found.items()))
+
+
+def _freezes(site: Site, given: Mapping[str, Support]) -> dict[str, tuple[Stop, ...]]:
+    """Who freezes a channel freezes its streams, those that the ledger has never heard of as well."""
+    found = dict(site.freezes)
+    for name, support in given.items():
+        if name not in site.channels and (stops := site.freezes.get(support.stream_of)):
+            found[name] = stops
+    return found
+
+
+def _floors(site: Site, channels: Channels, openings: Mapping[str, _Opening]) -> tuple[Floor, ...]:
+    """Streams that only the history knows have the floors of their channel."""
+    added = [
+        replace(floor, channel=name)
+        for name, opening in openings.items()
+        if name not in site.channels
+        for floor in site.floors
+        if floor.channel == opening.base
+    ]
+    return tuple(
+        sorted((*site.floors, *added), key=lambda floor: (channels.rank(floor.channel), floor.version))
+    )
 
 
 def _supports(
