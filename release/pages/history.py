@@ -31,7 +31,10 @@ def history(site: Site, published: PublishedRelease, page: str) -> tuple[Event, 
     release = published.release
     found = []
     if not published.is_imported:
-        found.append(_event(release.created, f"Assembled, built for {channel_title(release.channel)}"))
+        # What was published before it was assembled here was published by other means.
+        known = any(_was_before(published, entry) for entry in published.channels)
+        done = "Assembled again" if known else "Assembled"
+        found.append(_event(release.created, f"{done}, built for {channel_title(release.channel)}"))
     for entry in sorted(published.channels, key=lambda entry: site.channels.rank(entry.name)):
         found += _in_channel(site, published, entry, page)
     for stop in published.withdrawals:
@@ -45,7 +48,8 @@ def _in_channel(site: Site, published: PublishedRelease, entry: ChannelEntry, pa
         text = f"{title} offers it, without waiting for {skipped(entry.hurry)}"
         yield _event(entry.since, text, said=entry.hurry.reason)
     else:
-        yield _event(entry.since, f"Published in {title}" if published.is_imported else f"{title} offers it")
+        before = published.is_imported or _was_before(published, entry)
+        yield _event(entry.since, f"Published in {title}" if before else f"{title} offers it")
     for stop in entry.pauses:
         begun = "halted by itself" if stop.automatic else "paused"
         yield from _stop(stop, f"Rollout in {title} {begun}", f"Rollout in {title} goes on")
@@ -56,9 +60,14 @@ def _in_channel(site: Site, published: PublishedRelease, entry: ChannelEntry, pa
         for moment, event in _stop(stop, f"{title} frozen", f"{title} not frozen any more"):
             if entry.since <= moment and (replaced is None or moment < replaced.since):
                 yield moment, event
-    if newer and replaced:
+    # A fix of an old version that came after a new one never was what the channel is at: nothing replaced it.
+    if newer and replaced and replaced.since >= entry.since:
         link = release_link(site, newer, page)
         yield _event(replaced.since, f"Superseded in {title} by", link=link)
+
+
+def _was_before(published: PublishedRelease, entry: ChannelEntry) -> bool:
+    return entry.since < published.release.created
 
 
 def _stop(stop: Stop, begun: str, lifted: str) -> Iterator[_Dated]:

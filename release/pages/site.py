@@ -185,7 +185,10 @@ class Site:
         return support is not None and support.ends <= self.generated_at
 
     def successor(self, name: str, version: Version) -> Version | None:
-        """What the channel offered next after ``version``, None when nothing yet."""
+        """The next greater version that the channel has offered, whenever; None when there is none.
+
+        Versions make the order, not times: machines go up, also where a fix of an old version came late.
+        """
         ascending = tuple(self._by_version)
         later = islice(ascending, bisect_right(ascending, version), None)
         return next((other for other in later if self.on_channel(name, other)), None)
