@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -302,10 +303,14 @@ def _ends(site: Site) -> Iterator[News]:
 def _corrections(book: Book) -> Iterator[News]:
     for published in book.site.releases:
         version = published.release.version
+        seconds: Counter[str] = Counter()
         for revision in published.revisions:
+            second = rfc3339(revision.recorded)
+            seconds[second] += 1
+            number = seconds[second]  # of a second's corrections; the first has none, as if it were alone
             yield News(
                 kind=Kind.CORRECTION,
-                identity=("corrected", str(version), rfc3339(revision.recorded)),
+                identity=("corrected", str(version), second, *([str(number)] if number > 1 else [])),
                 channels=frozenset(entry.name for entry in published.channels),
                 published=revision.recorded,
                 updated=revision.recorded,

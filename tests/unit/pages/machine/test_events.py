@@ -13,8 +13,9 @@ import pytest
 from release.catalog.version import Version
 from release.pages.history_merge import with_history
 from release.pages.machine.atom import atom_feed
+from release.pages.machine.book import Book
 from release.pages.machine.json_feed import json_feed
-from release.pages.machine.news import Feed, feeds_of
+from release.pages.machine.news import Feed, Kind, all_news, feeds_of
 from release.pages.records import IssueState, Revision
 from release.pages.site import Site
 from tests.unit.pages.machine.rich import BASE, harmful_site, imported, rich_site
@@ -169,6 +170,20 @@ def test_what_people_write_does_nothing_in_readers() -> None:
             assert "<b>" not in item.get("content_html", "")
         for entry in feedparser.parse(atom_feed(sample, one), sanitize_html=False).entries:
             assert "<script" not in "".join(part.value for part in entry.get("content", ()))
+
+
+def test_corrections_in_one_second_are_two_events_and_the_later_one_comes_first() -> None:
+    sample = rich_site()
+    again = Revision(recorded=day(17), summary="And again", notes="x")
+    releases = tuple(
+        replace(one, revisions=(*one.revisions, again)) if one.revisions else one for one in sample.releases
+    )
+    both = [
+        item for item in all_news(Book(replace(sample, releases=releases))) if item.kind is Kind.CORRECTION
+    ]
+    assert [item.summary for item in both] == ["And again.", "CVE list corrected."]
+    first = ("corrected", "1.0.11", "2026-08-17T09:30:00Z")  # as before there was the second
+    assert [item.identity for item in both] == [(*first, "2"), first]
 
 
 def test_corrections_of_corrections_are_told_in_order() -> None:
