@@ -127,6 +127,15 @@ def test_open_issues_come_first_and_each_has_its_anchor(pages: Mapping[str, str]
     assert "9.9.9" in page
 
 
+def test_no_name_of_an_issue_makes_an_anchor_of_another() -> None:
+    both = (issue("boot", IssueState.CLOSED), issue("boot-title", IssueState.CLOSED))
+    page = dict(fact_files(replace(facts_site(), issues=both), Press()))["known-issues/index.html"].decode()
+    names = re.findall(r' id="([^"]+)"', page)
+    assert {"issue-boot", "issue-boot-title"} <= set(names)
+    assert len(names) == len(set(names))
+    assert set(re.findall(r' aria-labelledby="([^"]+)"', page)) <= set(names)
+
+
 def test_a_rollout_shows_how_far_it_is_and_what_comes(pages: Mapping[str, str]) -> None:
     by_name = {row.name: row for row in status_view(facts_site()).channels}
     rolling = by_name["lts-2026"]
