@@ -13,7 +13,9 @@ from xml.etree.ElementTree import Element
 
 import nh3
 from markdown import Markdown
+from markdown.blockparser import BlockParser
 from markdown.extensions import Extension
+from markdown.extensions.tables import TableProcessor
 from markdown.inlinepatterns import LinkInlineProcessor
 from markdown.treeprocessors import Treeprocessor
 from markupsafe import Markup
@@ -32,6 +34,14 @@ BRACKET_LIMIT = 200
 SIGNS_LIMIT = 30_000
 """Of each sign that may begin something, in one paragraph: the time to read them grows with their square. In
 Flatcar's 540 notes there are at most 173 of one."""
+
+CELLS_LIMIT = 50_000
+"""In all tables of a text. Every row gets as many cells as the head has, whether they were written or not, so
+that a text of some kB could fill all memory."""
+
+ADDRESSES_LIMIT = 1 << 20
+"""Characters in the addresses of all links. One that is written once, ``[a]: https://...``, is on the page as
+often as ``[a]`` is."""
 
 TOP_HEADING = 3
 """The level that the outermost heading of the notes gets: below the page's and the section's."""
@@ -83,7 +93,8 @@ def to_html(text: str) -> Markup:
     not followed and not checked to exist.
 
     Raises:
-        InputError: longer than ``NOTES_LIMIT``, or nested deeper than can be rendered.
+        InputError: longer than ``NOTES_LIMIT``, nested deeper than can be rendered, or so many signs or cells
+            of tables that it would take too long; the message says which, and where that has a place.
     """
     return Markup(convert(text))  # noqa: S704  # the one place that vouches for HTML, after nh3
 
@@ -110,6 +121,8 @@ def convert(text: str) -> str:
     _check_paragraphs(source)
     try:
         html = _converter().convert(source)
+    except _TooManyCellsError as error:
+        raise _too_many_cells(text, error.head) from error
     except (RecursionError, ValueError, IndexError, KeyError, AttributeError) as error:
         raise InputError(f"notes: cannot be rendered as Markdown: {error}") from error
     return _clean(html)
@@ -157,6 +170,47 @@ def _one_fragment(address: str) -> str:
 class _Safe(Extension):
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802  # Python-Markdown's name
         md.treeprocessors.register(_Headings(md), "headings", 5)
+        md.parser.blockprocessors.register(_Tables(md.parser), "table", 75)
+
+
+def _check_addresses(root: Element) -> None:
+    size = sum(len(value) for link in root.iter("a") for value in link.attrib.values())
+    if size > ADDRESSES_LIMIT:
+        raise InputError(
+            f"notes: expected at most {ADDRESSES_LIMIT:,} characters in addresses of links, found {size:,}",
+            hint="an address that is written once counts wherever it is used",
+        )
+
+
+class _TooManyCellsError(Exception):
+    """``head`` is the first line of the table that is one too many."""
+
+    def __init__(self, head: str) -> None:
+        super().__init__(head)
+        self.head = head
+
+
+class _Tables(TableProcessor):
+    """Makes no more than ``CELLS_LIMIT`` cells, in all tables of a text."""
+
+    def __init__(self, parser: BlockParser) -> None:
+        super().__init__(parser, {"use_align_attribute": False})
+        self._cells = 0
+
+    def run(self, parent: Element, blocks: list[str]) -> None:
+        lines = blocks[0].split("\n")
+        self._cells += len(self.separator) * len(lines)
+        if self._cells > CELLS_LIMIT:
+            raise _TooManyCellsError(lines[0])
+        super().run(parent, blocks)
+
+
+def _too_many_cells(text: str, head: str) -> InputError:
+    line = text.expandtabs(4).partition(head)[0].count("\n") + 1
+    return InputError(
+        f"notes, line {line}: with the table there, tables have more than {CELLS_LIMIT:,} cells",
+        hint="every row gets as many cells as the head has: make it narrower or shorter, or write a list",
+    )
 
 
 class _Links(LinkInlineProcessor):
@@ -177,6 +231,7 @@ class _Headings(Treeprocessor):
     """Renumbers headings by their place in the outline, without gaps, and names them."""
 
     def run(self, root: Element) -> None:
+        _check_addresses(root)
         open_levels: list[int] = []
         used: dict[str, int] = {}
         for element in root.iter():
@@ -194,8 +249,12 @@ class _Headings(Treeprocessor):
 def _name(element: Element, used: dict[str, int]) -> str:
     text = _PLACEHOLDER.sub(" ", "".join(element.itertext())).lower()
     slug = "-".join(re.findall(r"[a-z0-9]+", text))[:60].strip("-") or "section"
-    used[slug] = used.get(slug, 0) + 1
-    return slug if used[slug] == 1 else f"{slug}-{used[slug]}"
+    count = used.get(slug, 0) + 1
+    while (name := slug if count == 1 else f"{slug}-{count}") in used:  # another one's text may say just that
+        count += 1
+    used[name] = 1
+    used[slug] = count
+    return name
 
 
 def _check_paragraphs(source: str) -> None:

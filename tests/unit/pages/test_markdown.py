@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 from markdown_it import MarkdownIt
 
 from release.errors import InputError
-from release.pages.markdown import BRACKET_LIMIT, NOTES_LIMIT, SIGNS_LIMIT, to_html
+from release.pages.markdown import BRACKET_LIMIT, CELLS_LIMIT, NOTES_LIMIT, SIGNS_LIMIT, shown, to_html
 from release.pages.normalise import NESTING_LIMIT, normalise
 
 
@@ -67,6 +68,12 @@ def test_headings_are_moved_below_the_section_without_gaps_and_named_once() -> N
         '<h4 id="rn-e">E</h4>',
         '<h3 id="rn-section">ü</h3>',
     ]
+
+
+def test_no_heading_is_named_as_another_by_its_text() -> None:
+    for text in ("# a\n# a\n# a 2\n# a\n", "# a 2\n# a\n# a\n# a 2\n", "# section 2\n# ü\n# ß\n"):
+        names = re.findall(r' id="([^"]+)"', to_html(text))
+        assert len(names) == text.count("#") == len(set(names))
 
 
 def test_characters_that_act_on_the_reader_are_shown_as_replaced() -> None:
@@ -160,3 +167,42 @@ def test_a_paragraph_full_of_signs_that_may_begin_something_is_refused_at_once(s
     assert to_html(sign * 500)
     with pytest.raises(InputError, match="in one paragraph"):
         to_html(sign * (SIGNS_LIMIT + 1))
+
+
+def table(columns: int, rows: int) -> str:
+    """A head, and rows in which nothing is written."""
+    return "|a" * columns + "|\n" + "|-" * columns + "|\n" + "|\n" * rows
+
+
+def test_tables_that_would_fill_the_memory_are_refused_with_the_line() -> None:
+    """Their cells are columns times rows: 12 kB took 2 GB."""
+    assert to_html(table(100, 98)).count("<td>") == 9_800
+    with pytest.raises(InputError, match=r"notes, line 3: .* more than 50,000 cells") as refused:
+        to_html("a\n\n" + table(2_000, 2_000))
+    assert "narrower" in str(refused.value.hint)
+    for text in (
+        "> " + table(2_000, 2_000).replace("\n", "\n> "),
+        "- " + table(300, 200).replace("\n", "\n  "),
+    ):
+        with pytest.raises(InputError, match="notes, line 1: "):
+            to_html(text)
+
+
+def test_cells_are_counted_over_all_tables_of_a_text() -> None:
+    part = table(100, 98) + "\n"
+    assert to_html(part * (CELLS_LIMIT // 10_000)).count("<table>") == 5
+    with pytest.raises(InputError, match="more than 50,000 cells"):
+        to_html(part * (CELLS_LIMIT // 10_000 + 1))
+
+
+def test_an_address_that_is_used_often_does_not_fill_the_memory() -> None:
+    """12 kB made 4 MB, and 256 kB as many as 4 GB."""
+    text = "[a]: https://a.example/" + "b" * 30_000 + "\n\n"
+    assert to_html(text + "[a], " * 30).count("href") == 30
+    with pytest.raises(InputError, match="expected at most 1,048,576 characters in addresses of links"):
+        to_html(text + "[a], " * 40_000)
+
+
+def test_what_is_refused_is_shown_as_it_was_written() -> None:
+    text = table(2_000, 2_000)
+    assert shown(text) == f"<pre>{text}</pre>"
