@@ -1,19 +1,22 @@
 """``streams/CHANNEL.json`` and ``updates/CHANNEL.json`` in the form of Fedora CoreOS. Pure.
 
-Sources: coreos/stream-metadata-go ``stream``, ``release``; coreos/fedora-coreos-tracker ``metadata/updates``.
-Both forms ask for absolute addresses: without ``base_url`` they are relative to the document.
+Sources: coreos/stream-metadata-go ``stream``, ``release``; coreos/fedora-coreos-tracker ``metadata/updates``;
+for what updates mean coreos/fedora-coreos-cincinnati ``graph``, ``policy``, and ``rollout.py`` of
+coreos/fedora-coreos-streams. Both forms ask for absolute addresses: without ``base_url`` they are relative
+to the document.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+import math
+from datetime import datetime, timedelta
 
 from release.bundle.layout import shipped
 from release.bundle.release import Release
 from release.canonical import Json
 from release.catalog.version import Version
 from release.pages import addresses
-from release.pages.machine.book import Book
+from release.pages.machine.book import Book, moments
 from release.pages.machine.platforms import bootable
 from release.pages.machine.releases import SIGNATURE
 from release.pages.machine.writing import Object, dump, link
@@ -23,6 +26,12 @@ from release.pages.wording import rfc3339
 ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64", "ppc64le": "ppc64le", "s390x": "s390x"}
 """What Fedora CoreOS calls them."""
 
+_NOBODY: Object = {"start_percentage": 0.0}
+"""No ``duration_minutes``: with one, be it 0, readers let everybody have it after a minute."""
+_EVERYBODY: Object = {"start_percentage": 1.0}
+"""Not left out: machines are led to releases with a rollout, and to barriers, and to nothing else."""
+_MINUTE = timedelta(minutes=1)
+
 
 def stream_document(book: Book, channel: str) -> bytes:
     """The images of what a channel is at, by architecture, platform and format.
@@ -31,12 +40,11 @@ def stream_document(book: Book, channel: str) -> bytes:
     no files are known. An architecture of which only updates are shipped has no artifacts.
     """
     head = book.site.current(channel)
-    entry = head and head.entry(channel)
     return dump(
         {
             "stream": channel,
             "metadata": {
-                "last-modified": rfc3339(entry.since if entry else book.site.generated_at),
+                "last-modified": rfc3339(_taken_at(book, channel, head)),
                 "generator": "humpyard",
             },
             "architectures": _architectures(book, head, addresses.stream_document(channel)) if head else {},
@@ -45,22 +53,31 @@ def stream_document(book: Book, channel: str) -> bytes:
 
 
 def updates_document(book: Book, channel: str) -> bytes:
-    """Releases of a channel that machines must pass through, cannot go on from, or are getting just now.
+    """Releases of a channel that machines must pass through, must not get, or may get, and how many of them.
 
-    Ascending by version. A floor is a ``barrier``, a withdrawn release a ``deadend``, with the address that
-    says why; a release is never both. A rollout in steps is told as one that grows evenly, from the share of
-    its first step until everybody may have it; one that is stopped stays at the share that it has reached.
+    Ascending by version. A floor is a ``barrier``, with the address that says why. What is withdrawn is a
+    rollout to nobody: machines that have it go on from there. So is what the channel is at while that is
+    paused. Readers never compute a larger share than the channel's own documents have at that time, as long
+    as nothing stopped the rollout since.
     """
     page = addresses.updates_document(channel)
-    releases = sorted({offer.version: offer.published for offer in book.offers[channel]}.items())
     entries: list[Json] = [
         {"version": str(version), "metadata": metadata}
-        for version, published in releases
+        for version, published in sorted(_told(book, channel).items())
         if (metadata := _metadata(book, channel, published, page))
     ]
-    times = [book.changed(published) for _, published in releases]
-    last = max(times, default=book.site.generated_at)
-    return dump({"stream": channel, "metadata": {"last-modified": rfc3339(last)}, "releases": entries})
+    # Shares are of this time, and nothing says when a floor became one.
+    times: Object = {"last-modified": rfc3339(book.site.generated_at)}
+    return dump({"stream": channel, "metadata": times, "releases": entries})
+
+
+def _taken_at(book: Book, channel: str, head: PublishedRelease | None) -> datetime:
+    """When what there is to take last changed: with a release images come, with a stop they go."""
+    entry = head and head.entry(channel)
+    if not head or not entry:
+        return book.site.generated_at
+    stops = (moment for stop in head.withdrawals for moment in moments(stop))
+    return max([entry.since, *stops, *([] if head.collected is None else [head.collected])])
 
 
 def _architectures(book: Book, published: PublishedRelease, page: str) -> Object:
@@ -99,39 +116,84 @@ def _architecture(name: str) -> str:
     return ARCHITECTURES.get(name, name)
 
 
-def _metadata(book: Book, channel: str, published: PublishedRelease, page: str) -> Object:
-    site, version = book.site, published.release.version
-    why = _address(book, page, addresses.release_page(version))
-    if published.withdrawn:
-        return {"deadend": {"reason": why}}
-    found: Object = {}
-    if any((floor.channel, floor.version) == (channel, version) for floor in site.floors):
-        found["barrier"] = {"reason": why}
-    rollout = site.rollouts.get(channel)
-    entry = published.entry(channel)
-    if rollout and entry and _is_head(book, channel, version):
-        paused = bool(standing(entry.pauses))
-        found["rollout"] = _rollout(rollout, site.generated_at, paused=paused)
+def _told(book: Book, channel: str) -> dict[Version, PublishedRelease]:
+    """What the channel offered, and its floors: it need not have offered those itself."""
+    found = {offer.version: offer.published for offer in book.offers[channel]}
+    head = book.site.heads.get(channel)
+    for floor in book.site.floors:
+        published = book.site.find(floor.version)
+        if floor.channel == channel and published and head and floor.version <= head:
+            found[floor.version] = published
     return found
 
 
-def _is_head(book: Book, channel: str, version: Version) -> bool:
-    return book.site.heads.get(channel) == version
-
-
-def _rollout(rollout: Rollout, now: datetime, *, paused: bool) -> Object:
-    if paused:
-        return {
-            "start_epoch": int(rollout.began.timestamp()),
-            "start_percentage": float(rollout.share),
-            "duration_minutes": 0,
-        }
-    if rollout.complete <= now:
-        return {"start_percentage": 1.0}
+def _metadata(book: Book, channel: str, published: PublishedRelease, page: str) -> Object:
+    version = published.release.version
+    is_floor = any((floor.channel, floor.version) == (channel, version) for floor in book.site.floors)
+    rollout = _rollout(book, channel, published, is_floor=is_floor)
+    why = _address(book, page, addresses.release_page(version))
     return {
-        "start_epoch": int(rollout.began.timestamp()),
-        "start_percentage": float(rollout.steps[0][1]),
-        "duration_minutes": int((rollout.complete - rollout.began).total_seconds() // 60),
+        **({"barrier": {"reason": why}} if is_floor else {}),
+        **({} if rollout is None else {"rollout": rollout}),
+    }
+
+
+def _rollout(book: Book, channel: str, published: PublishedRelease, *, is_floor: bool) -> Object | None:
+    """Who may have it. None for a floor: everybody; for anything else: nothing leads there any more.
+
+    A floor that is withdrawn stays one: else machines would pass it by. What is behind a floor opens it.
+    """
+    if published.withdrawn:
+        return _NOBODY
+    head = book.site.current(channel)
+    if head is None or (published is not head and not is_floor):
+        return None
+    if published is not head and _is_passed(book, channel, published.release.version, head.release.version):
+        return None
+    return _head_rollout(book, channel, head)
+
+
+def _is_passed(book: Book, channel: str, floor: Version, head: Version) -> bool:
+    """Whether the floor, or something between it and what the channel is at, is still offered.
+
+    How many may have that is not known any more: it is taken for everybody.
+    """
+    return any(
+        floor <= offer.version < head and not _is_stopped(book, channel, offer.published)
+        for offer in book.offers[channel]
+    )
+
+
+def _is_stopped(book: Book, channel: str, published: PublishedRelease) -> bool:
+    """Whether nobody is offered it there. What is paused in a stream is so in the channel that follows it."""
+    names = (entry.name for entry in published.channels if standing(entry.pauses))
+    paused = any(channel in {name, book.base(name)} for name in names)
+    return paused or published.is_imported or published.only_on_record
+
+
+def _head_rollout(book: Book, channel: str, head: PublishedRelease) -> Object | None:
+    if head.is_imported:
+        return None  # who may have it was never said here
+    if _is_stopped(book, channel, head):
+        return _NOBODY
+    rollout, now = book.site.rollouts.get(channel), book.site.generated_at
+    return _EVERYBODY if rollout is None or rollout.complete <= now else _running(rollout, now)
+
+
+def _running(rollout: Rollout, now: datetime) -> Object:
+    """How far a rollout is that nothing stops. Readers know a share, and one straight line from it to all.
+
+    Rounded so that readers are behind, on the line by less than a minute of all its time. What does not go
+    on straight stays at the share of ``now``: before the next step a line would be ahead of it.
+    """
+    start, share = max(now, rollout.began), float(rollout.share)
+    straight = rollout.linear and all(time <= start for time, _ in rollout.steps[:-1])
+    if not straight or rollout.windows:
+        return {"start_epoch": math.ceil(rollout.began.timestamp()), "start_percentage": share}
+    return {
+        "start_epoch": math.ceil(start.timestamp()),
+        "start_percentage": share,
+        "duration_minutes": -((start - rollout.complete) // _MINUTE),
     }
 
 

@@ -59,13 +59,15 @@ def stream_schema() -> Schema:
 
 
 def updates_schema() -> Schema:
-    """Of ``updates/CHANNEL.json``: never a barrier and a dead end at once."""
+    """Of ``updates/CHANNEL.json``: a release that is neither rolled out nor a barrier is left out."""
     reason = record({"reason": PATH})
-    rollout = record({"start_percentage": SHARE}, {"start_epoch": COUNT, "duration_minutes": COUNT})
+    rollout = record(
+        {"start_percentage": SHARE},
+        {"start_epoch": COUNT, "duration_minutes": {"type": "integer", "minimum": 1}},
+    )
     metadata = {
-        **record({}, {"rollout": rollout, "barrier": reason, "deadend": reason}),
+        **record({}, {"rollout": rollout, "barrier": reason}),
         "minProperties": 1,
-        "not": {"required": ["barrier", "deadend"]},
     }
     release = record({"version": VERSION, "metadata": metadata})
     return record({"stream": TEXT, "metadata": record(_LAST), "releases": every(release)})
