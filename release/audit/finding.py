@@ -36,6 +36,7 @@ class Code(StrEnum):
     ENTRY_BACKDATED = "entry-backdated"
     ENTRY_POSTDATED = "entry-postdated"
     ENTRY_CONTRADICTS = "entry-contradicts"
+    STATEMENT_POSTDATED = "statement-postdated"
     STATEMENT_FORGED = "statement-forged"
     PRODUCT_DIFFERS = "product-differs"
     PIPELINE_UNTRUSTED = "pipeline-untrusted"
@@ -125,6 +126,7 @@ _WARNINGS = frozenset(
         Code.REVISION_IGNORED,
         Code.REVISION_UNFOUNDED,
         Code.ISSUE_IGNORED,
+        Code.STATEMENT_POSTDATED,
         Code.PROPOSAL_MISSING,
         Code.HEAD_BEHIND,
         Code.POINTER_LAGGING,

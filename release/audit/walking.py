@@ -19,7 +19,8 @@ from release.digests import Digest
 from release.ledger.entries import CLOCK_SKEW, LedgerBrokenError
 from release.ledger.fields import format_time
 from release.ledger.fold import Trust, step
-from release.ledger.kinds import Content, Genesis, PolicyChanged, Statement
+from release.ledger.fold_corrections import AHEAD
+from release.ledger.kinds import Content, Genesis, IssueTold, NotesRevised, PolicyChanged, Statement
 from release.ledger.state import State
 from release.ledger.verified import VerifiedEntry
 from release.promotion.policy import Policy
@@ -96,7 +97,7 @@ def _begin(places: Mapping[int, Opened], one: Opened, verified: VerifiedEntry, w
         return Folded(
             key=one.key, verified=verified, content=None, before=start, after=after, findings=(fault,)
         )
-    findings = [*_dated(one.key, verified, None, walker.now)]
+    findings = [*_dated(one, verified, None, walker.now)]
     if state.product != walker.product:
         findings.append(
             Finding(
@@ -151,7 +152,7 @@ def _go_on(
         after=replace(after, latest=max(before.latest, after.latest)),
         refused=refused,
         suspect=suspect,
-        findings=(*_dated(one.key, verified, before, walker.now), *faults),
+        findings=(*_dated(one, verified, before, walker.now), *faults),
     )
 
 
@@ -169,8 +170,8 @@ def _moved_on(before: State, verified: VerifiedEntry) -> State:
     return replace(before, sequence=verified.entry.sequence, digest=verified.digest, latest=latest)
 
 
-def _dated(key: str, verified: VerifiedEntry, before: State | None, now: datetime) -> Iterator[Finding]:
-    time = verified.entry.time
+def _dated(one: Opened, verified: VerifiedEntry, before: State | None, now: datetime) -> Iterator[Finding]:
+    key, time = one.key, verified.entry.time
     if before is not None and time < before.latest - CLOCK_SKEW:
         yield Finding(
             code=Code.ENTRY_BACKDATED,
@@ -180,13 +181,23 @@ def _dated(key: str, verified: VerifiedEntry, before: State | None, now: datetim
             hint="who holds a key that has expired dates back; or a clock was wrong",
         )
     by_pipeline = before is None or verified.signer in before.pipeline_keys
-    if by_pipeline and time > now + CLOCK_SKEW:  # people's clocks are theirs, and nothing is judged by them
+    if time <= now + CLOCK_SKEW:
+        return
+    if by_pipeline:
         yield Finding(
             code=Code.ENTRY_POSTDATED,
             where=key,
             expected=f"at most {format_time(now)}, which is now",
             found=format_time(time),
             hint="what must wait (soak, freeze windows) was judged at that time; or a clock is wrong",
+        )
+    elif isinstance(one.content, NotesRevised | IssueTold):  # nothing is judged by people's clocks: told only
+        yield Finding(
+            code=Code.STATEMENT_POSTDATED,
+            where=key,
+            expected=f"at most {format_time(now)}, which is now",
+            found=f"{format_time(time)}, by {verified.signer}",
+            hint=f"their clock is fast; pages say {AHEAD.days} days after the pipeline's last entry at most",
         )
 
 

@@ -6,7 +6,9 @@ One that does not count has its place in the order all the same, so that everybo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from release.ledger.fold_contradiction import need
 from release.ledger.fold_statements import place_of, signer_of
@@ -14,6 +16,15 @@ from release.ledger.kinds import IssueTold, NotesRevised
 from release.ledger.state import IssueRecord, RevisionRecord, State, frozen
 from release.ledger.statements import issue_subject, revision_subject, statement_digest
 from release.ledger.verified import VerifiedEntry
+
+AHEAD = timedelta(days=31)
+"""How long after what the pipeline said last people's clocks are believed.
+
+Longer than a pipeline is silent, so that who corrects something in a quiet month is told of at the right
+time; short enough for a clock that is years ahead to do no harm that lasts.
+"""
+
+_SECOND = timedelta(seconds=1)
 
 
 def revise(content: NotesRevised, state: State, verified: VerifiedEntry) -> State:
@@ -37,7 +48,7 @@ def revise(content: NotesRevised, state: State, verified: VerifiedEntry) -> Stat
         previous=subject.previous,
         notes=subject.notes,
         signer=signer_of(verified),
-        recorded=verified.entry.time,
+        recorded=_recorded(known, state, verified),
         policy=state.policy,
         sequence=verified.entry.sequence,
     )
@@ -59,7 +70,22 @@ def tell(content: IssueTold, state: State, verified: VerifiedEntry) -> State:
         statement=content.statement,
         name=subject.name,
         signer=signer_of(verified),
-        recorded=verified.entry.time,
+        recorded=_recorded(known, state, verified),
         policy=state.policy,
     )
     return replace(state, issues=frozen({**state.issues, subject.name: (*known, record)}))
+
+
+def _recorded(
+    known: Sequence[RevisionRecord | IssueRecord], state: State, verified: VerifiedEntry
+) -> datetime:
+    """When people are told that it was said. What follows cannot change it: feeds name entries by it.
+
+    A person's clock is their own. A wrong one must not say for years that something was just changed; and
+    what was said later is told as later, by a second if need be, or readers of feeds would overlook it.
+    """
+    time = verified.entry.time
+    by_pipeline = verified.signer in state.pipeline_keys
+    if not by_pipeline and time - state.latest > AHEAD:
+        time = state.latest + AHEAD
+    return max(time, known[-1].recorded + _SECOND) if known else time

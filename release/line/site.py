@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from release.bundle.difference import BoardDifference
 from release.bundle.release import Release
@@ -25,7 +24,7 @@ from release.line.site_people import (
 from release.line.yard import PagesOptions
 from release.notes.imported import ImportedRelease
 from release.pages.history_merge import with_history
-from release.pages.records import ChannelEntry, Hurry, Key, KnownIssue, PublishedRelease, Stop, Support
+from release.pages.records import ChannelEntry, Hurry, Key, PublishedRelease, Stop, Support
 from release.pages.site import Site
 from release.promotion.policy import Policy
 from release.promotion.request import read_request
@@ -60,7 +59,10 @@ def site_from(
     options: PagesOptions,
     known: Known,
 ) -> Site:
-    """The site after the ledger's last entry.
+    """The site after the ledger's last entry; its time is that of the pipeline's last one.
+
+    What people record changes pages, and not the time at which they are judged: a clock of theirs that is
+    years ahead would end the support of streams, and tell everybody of a rollout that few machines have.
 
     Args:
         product: the name people read.
@@ -77,32 +79,24 @@ def site_from(
     published = tuple(
         _published(state, policy, known.releases[version], known) for version in sorted(state.releases)
     )
-    issues = known_issues_of(state, known.policy_of)
-    latest = _latest(state, published, issues)
     site = Site(
         product=product,
         base_url=options.base_url,
         channels=channels,
         releases=published,
         heads={name: head.version for name, head in state.heads.items()},
-        generated_at=latest,
+        generated_at=state.latest,
         feed_authority=options.feed_authority,
         freezes={channel.name: stops for channel in channels if (stops := _freezes(state, channel.name))},
         support=_support(policy, state),
-        issues=issues,
-        rollouts=rollouts_of(state, policy, latest),
+        issues=known_issues_of(state, known.policy_of),
+        rollouts=rollouts_of(state, policy, state.latest),
         mirrors=mirrors_of_site(state, policy, channels),
         keys=known.keys,
         floors=floors_of_site(policy, channels, known.rotations),
         brand=options.brand,
     )
     return with_history(site, known.history, options.supports)
-
-
-def _latest(state: State, releases: tuple[PublishedRelease, ...], issues: tuple[KnownIssue, ...]) -> datetime:
-    """People's clocks may be ahead of the pipeline's: the time of whatever the pages say last."""
-    corrected = [revision.recorded for one in releases for revision in one.revisions]
-    return max([state.latest, *corrected, *(issue.updated for issue in issues)])
 
 
 def channels_of_site(policy: Policy, state: State) -> Channels:

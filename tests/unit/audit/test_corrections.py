@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -11,11 +13,14 @@ from release.bundle.layout import notes_key
 from release.catalog.naming import ledger_key
 from release.catalog.version import Version
 from release.digests import Digest
-from release.ledger.kinds import IssueTold, NotesRevised
+from release.ledger.chain import LedgerWriter
+from release.ledger.entries import CLOCK_SKEW
+from release.ledger.fields import format_time
+from release.ledger.kinds import Content, IssueTold, NotesRevised
 from release.promotion.known_issue import IssueReport, Progress
 from release.promotion.revision import NotesRevision
 from tests.unit.audit.mirrors import Mirror
-from tests.unit.ledger.fakes import FakeKey
+from tests.unit.ledger.fakes import PIPELINE, FakeKey
 from tests.unit.promotion.ruled_scene import RULES, SECURITY
 from tests.unit.promotion.scene import BOB, ERIN, MALLORY
 
@@ -28,8 +33,8 @@ def mirror() -> Mirror:
     return Mirror(RULES)
 
 
-def correct(mirror: Mirror, key: FakeKey = ERIN, **changes: object) -> str:
-    """Record a correction, its text beside the release; returns the entry's key."""
+def revised(mirror: Mirror, key: FakeKey = ERIN, **changes: object) -> NotesRevised:
+    """A correction; its text is put beside the release."""
     made = NotesRevision(
         product="demo",
         version=ONE,
@@ -43,12 +48,10 @@ def correct(mirror: Mirror, key: FakeKey = ERIN, **changes: object) -> str:
     )
     mirror.store.objects[PLACE] = b"new"
     text = replace(made, **changes).statement()  # type: ignore[arg-type]  # single fields by name
-    mirror.write(NotesRevised(statement=text, statement_signature=key.sign(text.encode())))
-    mirror.publish()
-    return ledger_key(mirror.state.sequence)
+    return NotesRevised(statement=text, statement_signature=key.sign(text.encode()))
 
 
-def tell(mirror: Mirror, key: FakeKey = ERIN, **changes: object) -> str:
+def told(mirror: Mirror, key: FakeKey = ERIN, **changes: object) -> IssueTold:
     made = IssueReport(
         product="demo",
         name="no-boot",
@@ -62,7 +65,22 @@ def tell(mirror: Mirror, key: FakeKey = ERIN, **changes: object) -> str:
         at=mirror.tick(),
     )
     text = replace(made, **changes).statement()  # type: ignore[arg-type]  # single fields by name
-    mirror.write(IssueTold(statement=text, statement_signature=key.sign(text.encode())))
+    return IssueTold(statement=text, statement_signature=key.sign(text.encode()))
+
+
+def correct(mirror: Mirror, key: FakeKey = ERIN, **changes: object) -> str:
+    """Record a correction as the pipeline does; returns the entry's key."""
+    return write(mirror, revised(mirror, key, **changes))
+
+
+def tell(mirror: Mirror, key: FakeKey = ERIN, **changes: object) -> str:
+    return write(mirror, told(mirror, key, **changes))
+
+
+def write(mirror: Mirror, content: Content, key: FakeKey = PIPELINE, at: datetime | None = None) -> str:
+    """Record it by ``key``, whose clock says ``at``; returns the entry's key."""
+    writer = LedgerWriter(mirror.store, mirror.keys, mirror.trust, key)
+    writer.append(lambda _state: content, now=at or mirror.tick())
     mirror.publish()
     return ledger_key(mirror.state.sequence)
 
@@ -114,3 +132,21 @@ def test_a_correction_of_other_notes_than_those_that_were_published_is_told(mirr
     where = correct(mirror, previous=Digest.sha256(b"other"))
     finding = mirror.only(Code.REVISION_UNFOUNDED)
     assert (finding.where, finding.severity) == (where, Severity.WARNING)
+
+
+@pytest.mark.parametrize("made", [revised, told])
+def test_who_has_a_fast_clock_is_told_until_that_time_has_come(
+    mirror: Mirror, made: Callable[[Mirror], Content]
+) -> None:
+    said = made(mirror)
+    ahead = mirror.now + timedelta(days=3653)
+    where = write(mirror, said, ERIN, ahead)
+    finding = mirror.only(Code.STATEMENT_POSTDATED)
+    assert (finding.where, finding.severity) == (where, Severity.WARNING)
+    assert finding.found == f"{format_time(ahead)}, by {ERIN.fingerprint}"
+    assert Code.STATEMENT_POSTDATED not in {code for code, _ in mirror.codes(ahead)}
+
+
+def test_a_clock_that_is_a_little_ahead_is_nothing_to_tell(mirror: Mirror) -> None:
+    write(mirror, revised(mirror), ERIN, mirror.now + CLOCK_SKEW)
+    assert mirror.audit().findings == ()

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from functools import partial
+
 import pytest
 
 from release.catalog.version import Version
 from release.digests import Digest
 from release.ledger.chain import EntryRefusedError, LedgerWriter
+from release.ledger.fold_corrections import AHEAD
 from release.ledger.kinds import Content, IssueTold, NotesRevised
+from release.ledger.state import State
 from release.ledger.statements import KNOWN_ISSUE, REVISION, statement_digest, write_statement
 from tests.memory_store import MemoryStore
 from tests.unit.ledger.fakes import (
     ALICE,
     MALLORY,
     NOW,
+    PIPELINE,
     TRUST,
     FakeKey,
     digest_of,
@@ -110,3 +116,45 @@ def test_people_record_their_own_and_nobody_elses() -> None:
     assert alone.append(lambda _state: revised(FIRST), now=NOW).sequence == 2
     with pytest.raises(EntryRefusedError, match="who may only record statements of their own"):
         alone.append(lambda _state: told(OPENED, MALLORY), now=NOW)
+
+
+SECOND_LATER, DECADE = timedelta(seconds=1), timedelta(days=3653)
+
+
+def recorded(*said: tuple[FakeKey, datetime, Content]) -> list[datetime]:
+    """Times of what was said of 1.0.0, and then of the issue, by whose clock, after the pipeline's last."""
+    store = MemoryStore()
+    started(store, ONE)
+    for key, time, content in said:
+        writer = LedgerWriter(store, keyring(), TRUST, key)
+        state = writer.append(partial(_say, content), now=time)
+    corrected = [one.recorded for one in state.revisions.get(Version(1, 0, 0), ())]
+    return corrected + [one.recorded for one in state.issues.get("no-boot", ())]
+
+
+def _say(content: Content, _state: State) -> Content:
+    return content
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(revised(FIRST), revised(SECOND)), (told(OPENED), told(UPDATED))]
+)
+def test_people_are_told_when_it_was_said_unless_their_clock_cannot_be_right(
+    first: Content, second: Content
+) -> None:
+    begun = started(MemoryStore(), ONE).latest
+    assert recorded((ALICE, begun + AHEAD, first)) == [begun + AHEAD]
+    assert recorded((ALICE, begun + DECADE, first)) == [begun + AHEAD]
+    assert recorded((PIPELINE, begun + DECADE, first)) == [begun + DECADE], "the audit tells of its clock"
+    days = [begun + timedelta(days=one) for one in (3, 20)]
+    assert recorded((ALICE, days[0], first), (ALICE, days[1], second)) == days
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(revised(FIRST), revised(SECOND)), (told(OPENED), told(UPDATED))]
+)
+def test_what_is_said_later_is_told_as_later(first: Content, second: Content) -> None:
+    begun = started(MemoryStore(), ONE).latest
+    for clock, later in ((begun, begun), (begun + DECADE, begun + DECADE), (begun + DECADE, begun)):
+        before, after = recorded((ALICE, clock, first), (ALICE, later, second))
+        assert after == before + SECOND_LATER

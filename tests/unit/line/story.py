@@ -58,7 +58,8 @@ class Story:
     def __init__(self) -> None:
         keys = FakeKeyring((PIPELINE, ALICE))
         trust = Trust(pipeline=frozenset({PIPELINE.fingerprint}), people=POLICY.fingerprints)
-        self.ledger = LedgerWriter(MemoryStore(), keys, trust, PIPELINE)
+        self.store = MemoryStore()
+        self.ledger = LedgerWriter(self.store, keys, trust, PIPELINE)
         self.now = NOW
         genesis = Genesis(
             product="demo",
