@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from release.bundle.change import ChangeKind
 from release.memo import remembered
 from release.notes.items import Passage, passages
+from release.notes.sayings import Saying, is_open_matter, saying
+
+SEVERITIES = ("critical", "high", "medium", "low")
+"""The gravest first."""
 
 _LIKE = re.compile(r"\bCVE-[0-9XN?]+(?:-[0-9XN?]+)?", re.IGNORECASE)
 _EXACT = re.compile(r"CVE-([0-9]{4})-([0-9]{4,19})", re.IGNORECASE)
@@ -44,14 +48,19 @@ class Fix:
     Attributes:
         cve: the identifier, in capital letters.
         package: what a security item calls it, prefixes like ``SDK:`` included; None where the CVE is
-            named in other text, which may even say that nobody is affected.
+            named in other text.
         severity: ``critical``, ``high``, ``medium`` or ``low`` where the notes say it right after the
             identifier; None where they do not. It is asked of nobody else.
+        claimed: the notes say that it is fixed. They may name it for another reason: to say that nobody
+            is affected, or that it is not fixed yet. Alike for all packages of a CVE.
+        undone: the notes say that there is no fix, or none any more, whatever was said before.
     """
 
     cve: str
     package: str | None = None
     severity: str | None = None
+    claimed: bool = False
+    undone: bool = False
 
 
 def cve_ids(text: str) -> tuple[str, ...]:
@@ -70,45 +79,105 @@ def fixes_in(notes: str) -> tuple[Fix, ...]:
     """The CVEs that notes name, by year and number, then package: each once for a package.
 
     The identifiers are exactly those of ``cve_ids``. One that an item names with a package is not told
-    again without. Takes any text.
+    again without; one that is said to be fixed is told only of what it is fixed in. Takes any text.
     """
     return tuple(Fix(*fields) for fields in json.loads(_fixes(notes)))
+
+
+def gravest(severities: Iterable[str | None]) -> str | None:
+    """The gravest that is given, None where none is."""
+    given = set(severities)
+    return next((word for word in SEVERITIES if word in given), None)
 
 
 @remembered
 def _fixes(notes: str) -> str:
     """The same as JSON, for a memo: a list of fields for each."""
+    every = [mention for mention in _mentions(notes) if _LIKE.search(mention.text)]
+    named = [(cve, mention) for mention in every for cve in cve_ids(mention.text)]
+    undone = {cve for cve, mention in named if mention.undone}
+    claimed = {cve for cve, mention in named if mention.claimed} - undone
     severities: dict[tuple[str, str | None], str | None] = {}
-    for passage in passages(notes):
-        if _LIKE.search(passage.text):
-            for package, text in _told(passage):
-                said = _severities(text)
-                for cve in cve_ids(text):
-                    severities[cve, package] = severities.get((cve, package)) or said.get(cve)
-    for cve in cve_ids(notes):  # in headings, too
-        severities.setdefault((cve, None), None)
+    for mention in every:
+        said = _severities(mention.text)
+        for cve in cve_ids(mention.text):
+            if mention.claimed or cve not in claimed:
+                key = cve, mention.package
+                severities[key] = gravest([severities.get(key), said.get(cve)])
+    for cve in {*cve_ids(notes)} - {cve for cve, _ in severities}:  # in headings
+        severities[cve, None] = None
     known = {cve for cve, package in severities if package is not None}
     found = [
-        (cve, package, severity)
+        (cve, package, severity, cve in claimed, cve in undone)
         for (cve, package), severity in severities.items()
         if package is not None or cve not in known
     ]
     return json.dumps(sorted(found, key=lambda fix: (_order(_parts(fix[0])), fix[1] or "")))
 
 
-def _told(passage: Passage) -> Iterator[tuple[str | None, str]]:
-    """The parts of a passage that name CVEs, with the package that they name them for."""
-    if not passage.is_item or passage.kind in _OTHER_KINDS:
-        yield None, passage.text
-        return
+@dataclass(frozen=True, slots=True)
+class _Mention:
+    """Part of the notes with what it says of the CVEs in it."""
+
+    package: str | None
+    text: str
+    claimed: bool
+    undone: bool
+
+
+def _mentions(notes: str) -> Iterator[_Mention]:
+    for section, passage in _titled(notes):
+        heading = saying(section)
+        if passage.is_item:
+            yield from _of_item(replace(passage, section=section), heading)
+        else:
+            said = heading | saying(passage.text)
+            yield _Mention(None, passage.text, claimed=False, undone=said.undoes)
+        yield _Mention(None, section, claimed=False, undone=heading.undoes)
+
+
+def _titled(notes: str) -> Iterator[tuple[str, Passage]]:
+    """Passages with what the last title says: a heading, or a line of its own that says no more."""
+    heading, title = "", ""
+    for passage in passages(notes):
+        if passage.section != heading:
+            heading = title = passage.section
+        yield title, passage
+        first, *more = passage.text.split("\n")
+        last = more[-1] if more else "" if passage.is_item else first
+        line = " ".join(re.sub(r"[*_`:]+", " ", last).split()).lower()
+        if not last.startswith(" ") and (is_open_matter(line) or Passage(line, "", is_item=False).kind):
+            title = line
+
+
+def _of_item(passage: Passage, heading: Saying) -> Iterator[_Mention]:
+    """What an item says, and those below it, each of which says what is above it as well."""
+    security = passage.kind is ChangeKind.SECURITY
     outer: str | None = None
-    for number, line in enumerate(passage.text.split("\n")):
-        mark = _MARK.match(line)
-        body = line[mark.end() :] if mark else line.strip()
-        name = _name(body) if mark else None
-        if number == 0:
-            outer = name
-        yield name or outer, line
+    above: list[tuple[int, Saying]] = []
+    for number, text in enumerate(_units(passage.text)):
+        mark = _MARK.match(text)
+        indent, body = (len(mark["indent"]), text[mark.end() :]) if mark else (0, text)
+        while above and above[-1][0] >= indent:
+            above.pop()
+        said = (above[-1][1] if above else heading) | saying(body)
+        above.append((indent, said))
+        name = None if passage.kind in _OTHER_KINDS else _name(body.partition("\n")[0])
+        outer = name if number == 0 else outer
+        package = name or outer
+        claims = security or said.fixes or (not passage.section and package is not None)
+        yield _Mention(package, text, claimed=claims and not said.denies, undone=said.undoes)
+
+
+def _units(text: str) -> Iterator[str]:
+    """The items of a list in an item, each with its further lines."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if lines and _MARK.match(line):
+            yield "\n".join(lines)
+            lines = []
+        lines.append(line)
+    yield "\n".join(lines)
 
 
 def _name(body: str) -> str | None:

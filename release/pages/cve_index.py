@@ -1,10 +1,10 @@
 """Which release of which channel has the fix of a CVE first, by what notes tell. Values, pure.
 
-A release has what its notes name. It also has what the releases have that it continues: the one before it
-in each of its channels, the one it was rebuilt from, and those that its notes count from ("Changes since
-Stable 4459.2.4"). Nothing else is concluded: that no notes name a CVE says nothing of who is affected.
-
-Sets of CVEs are kept as bits of one integer for each release; 540 releases know 7,614 of them.
+A release has what its notes claim. It also has what the releases have that it continues: those with lower
+versions that its channels offered by then, the one it was rebuilt from, and those that its notes count from
+("Changes since Stable 4459.2.4"). What notes say is not fixed, or not any more, it does not have, nor does
+what continues it, until notes claim it again. Nothing else is concluded: that no notes name a CVE says
+nothing of who is affected.
 """
 
 from __future__ import annotations
@@ -15,35 +15,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from release.catalog.version import Version
-from release.errors import InputError
-from release.notes.cves import fixes_in
+from release.notes.cves import SEVERITIES, fixes_in, gravest
+from release.pages.cve_count import Count, Fixed, bits
 from release.pages.once import Once
 from release.pages.records import PublishedRelease
 from release.pages.site import Site
 
 K = TypeVar("K")
-
-SEVERITIES = ("critical", "high", "medium", "low")
-"""The gravest first."""
-
-_SINCE = re.compile(r"Changes since[ *_]+[A-Za-z][A-Za-z0-9-]*(?: [0-9]{4})?[ *_]+([0-9]+\.[0-9]+\.[0-9]+)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fixed:
-    """Where a channel has a fix first.
-
-    Attributes:
-        version: the first release of the channel that has it and is not withdrawn; if all are, the first.
-        told: its own notes name the CVE; else it continues a release whose notes do.
-        withdrawn: whatever brought it to the channel is withdrawn.
-        earlier: a withdrawn release that had it before ``version``.
-    """
-
-    version: Version
-    told: bool
-    withdrawn: bool = False
-    earlier: Version | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +29,16 @@ class Cve:
     """A CVE that notes name.
 
     ``packages`` are called as in the notes, sorted; none when only free text names it. ``severity`` is the
-    gravest that any notes give, None when none gives one. ``fixed`` is by channel, in the site's order.
+    gravest that any notes give, None when none gives one. ``fixed`` is by channel, in the site's order. So is
+    ``mentioned``: the highest version whose notes name it, where the channel does not have the fix
+    from there on for all that.
     """
 
     id: str
     packages: tuple[str, ...]
     severity: str | None
     fixed: Mapping[str, Fixed] = field(hash=False)
+    mentioned: Mapping[str, Version] = field(default_factory=dict, hash=False)
 
     @property
     def year(self) -> int:
@@ -81,7 +62,7 @@ class CveSet:
     @property
     def cves(self) -> tuple[Cve, ...]:
         """By year and number."""
-        return tuple(self._all[place] for place in _bits(self.mask))
+        return tuple(self._all[place] for place in bits(self.mask))
 
     def by_package(self) -> Iterator[tuple[str | None, int]]:
         """Packages with what is theirs, as ``mask``, by name; first None with what has no package."""
@@ -127,7 +108,7 @@ class CveIndex:
         return self._of(self._known.get(version, 0))
 
     def told(self, version: Version) -> tuple[Cve, ...]:
-        """What its own notes name."""
+        """What its own notes claim."""
         return self._of(self._told.get(version, 0))
 
     def parents(self, version: Version) -> tuple[Version, ...]:
@@ -166,17 +147,6 @@ def cve_index(site: Site) -> CveIndex:
     return _once(site)
 
 
-def baselines(notes: str) -> tuple[Version, ...]:
-    """The releases that notes say they count changes from, each once, as they stand there."""
-    found = []
-    for text in dict.fromkeys(_SINCE.findall(notes)):
-        try:
-            found.append(Version.parse(text))
-        except InputError:  # 01.2.3 is nobody's version
-            continue
-    return tuple(found)
-
-
 def base_channels(site: Site) -> frozenset[str]:
     """Channels that have streams, those of an imported history included."""
     names = [channel.name for channel in site.channels]
@@ -185,94 +155,28 @@ def base_channels(site: Site) -> frozenset[str]:
     ) | {support.stream_of for support in site.support.values()}
 
 
-@dataclass(slots=True)
-class _Count:
-    """What is gathered on the way through the releases, the lowest version first."""
-
-    places: Mapping[str, int]
-    told: dict[Version, int] = field(default_factory=dict)
-    known: dict[Version, int] = field(default_factory=dict)
-    parents: dict[Version, tuple[Version, ...]] = field(default_factory=dict)
-    last: dict[str, Version] = field(default_factory=dict)
-    """Of each channel, the release before."""
-    standing: dict[str, int] = field(default_factory=dict)
-    """Of each channel what a release has brought that is not withdrawn."""
-    first: dict[tuple[str, Version], int] = field(default_factory=dict)
-    fixed: dict[str, dict[int, Fixed]] = field(default_factory=dict)
-
-    def add(self, published: PublishedRelease, notes: str) -> None:
-        """Count one release; all with lower versions were counted."""
-        version, names = published.release.version, [entry.name for entry in published.channels]
-        told = 0
-        for fix in fixes_in(notes):
-            told |= 1 << self.places[fix.cve]
-        before = {*baselines(notes), *(self.last[name] for name in names if name in self.last)}
-        if published.release.lineage.derives_from is not None:
-            before.add(published.release.lineage.derives_from)
-        known = told
-        for one in before:
-            known |= self.known.get(one, 0)
-        self.parents[version] = self._needed(before)
-        self.told[version], self.known[version] = told, known
-        for name in names:
-            self._enter(name, version, withdrawn=bool(published.withdrawn))
-
-    def _needed(self, before: set[Version]) -> tuple[Version, ...]:
-        """Those that have something which no other of them has; of equal ones the lowest."""
-        known = {one: self.known[one] for one in sorted(before) if one in self.known}
-        needed = dict(known)
-        for one in reversed(known):
-            rest = 0
-            for other, mask in needed.items():
-                rest |= mask if other != one else 0
-            if not known[one] & ~rest:
-                del needed[one]
-        return tuple(needed)
-
-    def _enter(self, name: str, version: Version, *, withdrawn: bool) -> None:
-        known, told = self.known[version], self.told[version]
-        previous = self.known[self.last[name]] if name in self.last else 0
-        self.first[name, version] = known & ~previous
-        self.last[name] = version
-        fixed = self.fixed.setdefault(name, {})
-        if withdrawn:
-            for place in _bits(self.first[name, version]):
-                fixed[place] = Fixed(version=version, told=bool(told >> place & 1), withdrawn=True)
-            return
-        for place in _bits(known & ~self.standing.get(name, 0)):
-            earlier = fixed.get(place)
-            fixed[place] = Fixed(
-                version=version,
-                told=bool(told >> place & 1),
-                earlier=None if earlier is None else earlier.version,
-            )
-        self.standing[name] = known
-
-
 def _index(site: Site) -> CveIndex:
-    packages: dict[str, set[str]] = {}
-    severities: dict[str, set[str]] = {}
     ascending = site.newest_first()[::-1]
+    named = _named(ascending)
+    ids = sorted(named, key=_order)
+    count = Count(places={identifier: place for place, identifier in enumerate(ids)})
     for published in ascending:
-        for fix in fixes_in(published.notes):
-            packages.setdefault(fix.cve, set()).update([fix.package] if fix.package else [])
-            severities.setdefault(fix.cve, set()).update([fix.severity] if fix.severity else [])
-    ids = sorted(packages, key=_order)
-    count = _Count(places={identifier: place for place, identifier in enumerate(ids)})
-    for published in ascending:
-        count.add(published, published.notes)
+        count.add(published)
     bases = base_channels(site)
     names = [
         channel.name
         for channel in site.channels
-        if channel.name not in bases and count.fixed.get(channel.name)
+        if channel.name not in bases and (count.fixed(channel.name) or count.mentioned(channel.name))
     ]
+    fixes = [(name, count.fixed(name)) for name in names]
+    mentions = [(name, found) for name in names if (found := count.mentioned(name))]
     cves = tuple(
         Cve(
             id=identifier,
-            packages=tuple(sorted(packages[identifier], key=lambda name: (name.lower(), name))),
-            severity=next((word for word in SEVERITIES if word in severities[identifier]), None),
-            fixed={name: count.fixed[name][place] for name in names if place in count.fixed[name]},
+            packages=_packages(named[identifier]),
+            severity=gravest(severity for _, severity in named[identifier]),
+            fixed={name: fixed[place] for name, fixed in fixes if place in fixed},
+            mentioned={name: mentioned[place] for name, mentioned in mentions if place in mentioned},
         )
         for place, identifier in enumerate(ids)
     )
@@ -293,6 +197,22 @@ def _index(site: Site) -> CveIndex:
     )
 
 
+def _named(releases: Iterable[PublishedRelease]) -> dict[str, set[tuple[str | None, str | None]]]:
+    """By CVE the packages and severities that notes give it; where any claim a fix, only what those say."""
+    claimed: dict[str, set[tuple[str | None, str | None]]] = {}
+    every: dict[str, set[tuple[str | None, str | None]]] = {}
+    for published in releases:
+        for fix in fixes_in(published.notes):
+            found = claimed if fix.claimed else every
+            found.setdefault(fix.cve, set()).add((fix.package, fix.severity))
+    return every | claimed
+
+
+def _packages(named: set[tuple[str | None, str | None]]) -> tuple[str, ...]:
+    names = {package for package, _ in named if package is not None}
+    return tuple(sorted(names, key=lambda name: (name.lower(), name)))
+
+
 def _masks(
     cves: tuple[Cve, ...], keys: Callable[[Cve], Iterable[K]], order: Callable[[K], Any]
 ) -> Mapping[K, int]:
@@ -310,12 +230,3 @@ _once = Once(_index)
 def _order(identifier: str) -> tuple[str, int, str]:
     _, year, number = identifier.split("-")
     return year, len(number), number
-
-
-def _bits(mask: int) -> Iterator[int]:
-    """The places of the ones, ascending. Text is the quickest way to them."""
-    text = f"{mask:b}"[::-1]
-    place = text.find("1")
-    while place >= 0:
-        yield place
-        place = text.find("1", place + 1)

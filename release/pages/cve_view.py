@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from release.pages import addresses
-from release.pages.cve_index import Cve, Fixed, cve_index
+from release.pages.cve_count import Fixed
+from release.pages.cve_index import Cve, cve_index
 from release.pages.links import Link
 from release.pages.once import Once
 from release.pages.press import Press

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from release.notes.cves import Fix, fixes_in
+from release.notes.cves import SEVERITIES, Fix, fixes_in, gravest
 from release.pages import addresses
 from release.pages.links import Link
 from release.pages.records import PublishedRelease
@@ -14,7 +14,9 @@ from release.pages.wording import counted
 FEW = 12
 """A package with fewer CVEs is not folded."""
 
-_SEVERITIES = ("critical", "high", "medium", "low")
+WITHOUT_PACKAGE = "Fixed, without a package in the notes"
+MENTIONED = "Only mentioned, not told to be fixed: read the notes"
+"""Notes name a CVE also to say that nobody is affected, or that it is not fixed yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,10 @@ class FixedPackage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityView:
-    """What is fixed; one in two packages counts once. ``summary`` is ``474 CVEs in 2 packages``."""
+    """What is fixed; one in two packages counts once. ``summary`` is ``474 CVEs in 2 packages``.
+
+    What notes only mention is in ``packages``, so that every CVE of the notes is there, and in nothing else.
+    """
 
     count: int
     summary: str
@@ -41,18 +46,22 @@ class SecurityView:
 def security_view(published: PublishedRelease, page: str) -> SecurityView:
     """What the notes, as they read now, say is fixed."""
     found: defaultdict[str | None, list[Fix]] = defaultdict(list)
+    severities: defaultdict[str, list[str | None]] = defaultdict(list)
+    mentioned: dict[str, Fix] = {}
     for fix in fixes_in(published.notes):
-        found[fix.package].append(fix)
+        if fix.claimed:
+            found[fix.package].append(fix)
+            severities[fix.cve].append(fix.severity)
+        else:
+            mentioned[fix.cve] = Fix(fix.cve)
     names = sorted((name for name in found if name is not None), key=lambda name: (name.lower(), name))
-    fixes = {fix.cve: fix.severity for fix in fixes_in(published.notes)}
+    groups = [*((name, found[name]) for name in names), (WITHOUT_PACKAGE, found[None])]
+    groups.append((MENTIONED, list(mentioned.values())))
     return SecurityView(
-        count=len(fixes),
-        summary=_summary(len(fixes), len(names)),
-        severities=_severities(list(fixes.values())),
-        packages=tuple(
-            _package(name or "Named in the notes without a package", found[name], page)
-            for name in (*names, *([None] if None in found else []))
-        ),
+        count=len(severities),
+        summary=_summary(len(severities), len(names)),
+        severities=_severities([gravest(given) for given in severities.values()]),
+        packages=tuple(_package(name, fixes, page) for name, fixes in groups if fixes),
     )
 
 
@@ -79,7 +88,7 @@ def _text(fix: Fix) -> str:
 def _severities(given: list[str | None]) -> str:
     """``1 critical, 3 high, 12 without severity``; empty where none is given."""
     counts = Counter(given)
-    texts = [f"{counts[word]} {word}" for word in _SEVERITIES if counts[word]]
+    texts = [f"{counts[word]} {word}" for word in SEVERITIES if counts[word]]
     if texts and counts[None]:
         texts.append(f"{counts[None]} without severity")
     return ", ".join(texts)

@@ -162,7 +162,7 @@ def board_names(release: AnyRelease) -> str:
 
 def fix_count(published: PublishedRelease) -> int:
     """How many CVEs the notes, as they read now, say are fixed; one in two packages is one."""
-    return len({fix.cve for fix in fixes_in(published.notes)})
+    return len({fix.cve for fix in fixes_in(published.notes) if fix.claimed})
 
 
 def stopped(published: PublishedRelease, channel: str) -> str:

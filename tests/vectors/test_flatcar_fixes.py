@@ -38,8 +38,22 @@ def test_all_but_177_are_told_with_a_package_and_none_with_a_severity(
     assert not any(re.search(r"\b(fix|multiple)", fix.package or "", re.IGNORECASE) for fix in fixes)
 
 
+def test_all_but_five_mentions_claim_a_fix(history: tuple[ImportedRelease, ...]) -> None:
+    """By eye: of two the notes say that Flatcar is not affected, of xz that it is not in three releases."""
+    found = [(release.version, fix) for release in history for fix in fixes_in(release.notes)]
+    assert sorted((str(version), fix.cve) for version, fix in found if not fix.claimed) == [
+        ("2723.0.0", "CVE-2020-27835"),
+        ("2723.0.0", "CVE-2020-28588"),
+        ("3815.2.2", "CVE-2024-3094"),
+        ("3913.1.0", "CVE-2024-3094"),
+        ("3941.0.0", "CVE-2024-3094"),
+    ]
+    assert len({fix.cve for _, fix in found if fix.claimed}) == 7613
+    assert not any(fix.undone for _, fix in found)
+
+
 def test_the_fix_of_regresshion_is_found(history: tuple[ImportedRelease, ...]) -> None:
-    fixed = Fix("CVE-2024-6387", "openssh")
+    fixed = Fix("CVE-2024-6387", "openssh", claimed=True)
     found = {release.channel: release.version for release in history if fixed in fixes_in(release.notes)}
     assert {channel: str(version) for channel, version in found.items()} == {
         "alpha": "4012.0.1",

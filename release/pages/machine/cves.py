@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from release.canonical import Json
 from release.pages import addresses
-from release.pages.cve_index import Cve, Fixed, cve_index
+from release.pages.cve_count import Fixed
+from release.pages.cve_index import Cve, cve_index
 from release.pages.machine.writing import SCHEMA_VERSION, dump, link, words
 from release.pages.site import Site
 from release.pages.wording import rfc3339

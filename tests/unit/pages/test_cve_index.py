@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from release.catalog.version import Version
-from release.notes.cves import cve_ids
-from release.pages.cve_index import Cve, Fixed, baselines, cve_index
+from release.notes.cves import cve_ids, fixes_in
+from release.pages.cve_count import Fixed, baselines
+from release.pages.cve_index import Cve, cve_index
 from release.pages.site import Site
 from tests.unit.pages.told import fixes, history, imported, ours, real_site, site_at, withdrawn
 
@@ -103,16 +104,16 @@ def test_streams_have_columns_and_know_nothing_of_what_was_fixed_beside_them_lat
     assert cve_index(sample).gained(version("2.3.0"), version("1.3.1")) == (of(sample, B),)
 
 
-def test_an_id_in_free_text_counts_without_a_package_and_the_gravest_severity_is_told() -> None:
+def test_a_fix_may_have_no_package_and_the_gravest_severity_is_told() -> None:
     sample = site_at(
-        ours("1.0.1", "alpha", notes=f"See {A} for more.\n\n- curl ({B} (medium))\n- zlib ({B} (high))\n")
+        ours("1.0.1", "alpha", notes=f"- Fixed {A}.\n- curl ({B} (medium))\n- zlib ({B} (high))\n")
     )
     assert (of(sample, A).packages, of(sample, A).severity) == ((), None)
-    assert of(sample, B).packages == ("curl", "zlib")
+    assert (of(sample, B).packages, of(sample, B).severity) == (("curl", "zlib"), "high")
 
 
 def test_counts_by_package_have_each_id_once_for_each_package() -> None:
-    notes = f"{fixes(A, B)}- zlib ({B})\n\nAnd {C}.\n"
+    notes = f"{fixes(A, B)}- zlib ({B})\n- Fixed {C}\n"
     sample = site_at(ours("1.0.0", "alpha"), ours("1.0.1", "alpha", notes=notes))
     found = cve_index(sample).gained_set(version("1.0.0"), version("1.0.1"))
     assert len(found) == 3
@@ -146,6 +147,6 @@ def test_the_real_history_answers_what_people_ask(shared: Path) -> None:
     assert len(index.cves) == len({identifier for one in releases for identifier in cve_ids(one.notes)})
     for one in releases:
         told = {cve.id: cve for cve in index.told(one.version)}
-        assert set(told) == set(cve_ids(one.notes))
+        assert set(told) == {fix.cve for fix in fixes_in(one.notes) if fix.claimed}
         if one.channel in index.channels:
             assert all(cve.fixed[one.channel].version <= one.version for cve in told.values())
