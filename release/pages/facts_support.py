@@ -14,7 +14,7 @@ from release.pages.notices import successor
 from release.pages.site import Site
 from release.pages.standings import Level, Mark
 from release.pages.streams import support_mark
-from release.pages.view import Frame, frame
+from release.pages.view import Frame, frame, last_day
 from release.pages.wording import Time, channel_title, listing, rfc3339, time_of
 
 WARNED_BEFORE = timedelta(days=90)
@@ -23,7 +23,10 @@ WARNED_BEFORE = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupportRow:
-    """One channel or stream. ``then`` is the stream to go on with, where there is a newer one."""
+    """One channel or stream. ``ends`` is the last day with support.
+
+    ``then`` is the stream to go on with, where there is a newer one.
+    """
 
     title: str
     href: str
@@ -82,7 +85,7 @@ def support_view(site: Site) -> SupportView:
 
 
 def support_calendar(site: Site) -> bytes:
-    """Ends of support as iCalendar (RFC 5545): one event on the day, one 90 days before.
+    """Ends of support as iCalendar (RFC 5545): one event on the first day without, one 90 days before.
 
     Ids and stamps are of the data, so that who subscribes to it gets changes and no second copies.
     """
@@ -108,7 +111,7 @@ def _events(site: Site) -> Iterator[Event]:
             uid=f"support-ends-{name}@{authority}",
             stamp=support.opened,
             day=support.ends.date(),
-            summary=f"{title}: support ends",
+            summary=f"{title}: no support from today on",
             description=f"Support ends at {rfc3339(support.ends)}.{advice}",
             url=page,
             alarm=timedelta(days=7),
@@ -124,7 +127,7 @@ def _row(site: Site, channel: Channel) -> SupportRow:
         href=addresses.from_page(page, addresses.channel_page(name)),
         current=None if published is None else release_link(site, published.release.version, page),
         opened=None if support is None else time_of(support.opened),
-        ends=None if support is None else time_of(support.ends),
+        ends=None if support is None else last_day(support.ends),
         state=_state(site, name),
         then=None
         if newer is None
@@ -155,7 +158,7 @@ def _sources(site: Site, channel: Channel) -> str:
 
 def _description(site: Site) -> str:
     ends = [
-        f"{channel_title(name)} until {time_of(support.ends).day}"
+        f"{channel_title(name)} through {last_day(support.ends).day}"
         for name, support in sorted(site.support.items(), key=lambda item: (item[1].ends, item[0]))
         if not site.has_ended(name)
     ]

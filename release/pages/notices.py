@@ -16,6 +16,7 @@ from release.pages.links import Link, release_link
 from release.pages.records import ChannelEntry, Hurry, PublishedRelease, Stop, standing
 from release.pages.site import Site
 from release.pages.standings import Level, is_current
+from release.pages.view import stopped
 from release.pages.wording import Time, channel_title, listing, time_of
 
 RECENT = timedelta(days=90)
@@ -268,12 +269,20 @@ def _support(site: Site, channel: str, page: str) -> Iterator[Notice]:
     newest = site.streams(support.stream_of)[-1]
     published = site.current(newest)
     if newest != channel and published:
-        version = published.release.version
-        link = release_link(site, version, page, f"{channel_title(newest)} {version}")
-        facts.append(Fact(label="Move to", links=(link,)))
+        facts.append(_move(site, published, newest, page))
     yield Notice(
         level=Level.WARN,
         title=f"Support of {title} {'has ended' if has_ended else 'ends soon'}",
         effect="It gets no more fixes." if has_ended else "It gets fixes until then.",
         facts=tuple(facts),
     )
+
+
+def _move(site: Site, published: PublishedRelease, stream: str, page: str) -> Fact:
+    """To the newest stream; to what it is at only if that can be taken now."""
+    version, word = published.release.version, stopped(published, stream)
+    if word:
+        text = f"{channel_title(stream)}, once it has what can be taken: {version} is {word}."
+        return Fact(label="Move to", text=text)
+    link = release_link(site, version, page, f"{channel_title(stream)} {version}")
+    return Fact(label="Move to", links=(link,))

@@ -29,7 +29,7 @@ from release.pages.standings import (
     standings,
 )
 from release.pages.upgrade_view import UpgradeView, upgrade_view
-from release.pages.view import Frame, board_names, frame, kernel_version, summary
+from release.pages.view import Frame, board_names, frame, kernel_version, last_day, summary
 from release.pages.wording import Time, channel_title, time_of
 
 _OFFERED = frozenset({"current", "frozen", "rolling out"})
@@ -68,7 +68,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseView:
-    """The page of one release. ``support`` says of the streams that are at it when support ends or ended.
+    """The page of one release. ``support`` says of the streams that are at it the last day with support.
 
     ``replaces`` is what its main channel offered before. ``toc`` are the sections that there are.
     """
@@ -192,8 +192,8 @@ def _rollouts(site: Site, published: PublishedRelease) -> tuple[RolloutView, ...
 def _support(site: Site, published: PublishedRelease) -> tuple[tuple[str, Time], ...]:
     return tuple(
         (
-            f"{channel_title(entry.name)} support {'ended' if site.has_ended(entry.name) else 'until'}",
-            time_of(site.support[entry.name].ends),
+            f"{channel_title(entry.name)} support {'ended' if site.has_ended(entry.name) else 'through'}",
+            last_day(site.support[entry.name].ends),
         )
         for entry in settled_first(site, published)
         if entry.name in site.support and is_current(site, published, entry)

@@ -9,6 +9,7 @@ from release.pages.links import Link, release_link
 from release.pages.notices import ends_soon, successor
 from release.pages.site import Site
 from release.pages.standings import Level, Mark, marks
+from release.pages.view import last_day
 from release.pages.wording import Time, channel_title, time_of
 
 _TOLD_ELSEWHERE = frozenset({"Withdrawn", "Support ended"})
@@ -17,7 +18,10 @@ _TOLD_ELSEWHERE = frozenset({"Withdrawn", "Support ended"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamRow:
-    """One stream. ``overlap`` is how long it and the one after it, ``newer``, are both supported."""
+    """One stream. ``ends`` is the last day with support.
+
+    ``overlap`` are the first and the last day on which it and the one after it, ``newer``, are supported.
+    """
 
     name: str
     title: str
@@ -55,8 +59,8 @@ def _row(site: Site, name: str) -> StreamRow:
         current=None if published is None else release_link(site, published.release.version, addresses.INDEX),
         marks=tuple(mark for mark in known if mark.text not in _TOLD_ELSEWHERE),
         opened=time_of(support.opened),
-        ends=time_of(support.ends),
+        ends=last_day(support.ends),
         support=support_mark(site, name),
         newer=None if newer is None else channel_title(newer),
-        overlap=None if begin is None or begin >= support.ends else (time_of(begin), time_of(support.ends)),
+        overlap=None if begin is None or begin >= support.ends else (time_of(begin), last_day(support.ends)),
     )

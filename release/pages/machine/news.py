@@ -14,7 +14,7 @@ from release.pages.machine.book import Book, fixed_count, moments
 from release.pages.notices import NO_REASON, SOON, ends_soon, skipped
 from release.pages.records import ChannelEntry, KnownIssue, PublishedRelease, Stop, standing
 from release.pages.site import Site
-from release.pages.view import summary
+from release.pages.view import last_day, summary
 from release.pages.wording import channel_title, counted, rfc3339, time_of
 
 
@@ -286,7 +286,7 @@ def _ends(site: Site) -> Iterator[News]:
         has_ended, newest = site.has_ended(name), site.streams(support.stream_of)[-1]
         told = [max(support.opened, support.ends - before) for before in _REMINDED]
         move = f" Move to {channel_title(newest)}." if newest != name else ""
-        day = time_of(support.ends).day
+        day = last_day(support.ends).day
         yield News(
             kind=Kind.SUPPORT,
             identity=("support", name),

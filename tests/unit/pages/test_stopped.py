@@ -296,9 +296,9 @@ def test_streams_show_dates_overlap_and_what_follows() -> None:
         text(row).replace(" , with ", " with ") for row in re.findall(r"<tr id.*?</tr>", table, re.DOTALL)
     ]
     assert rows == [
-        "LTS 2026 2028-02-12 Supported 1.0.9 Available to all Signed and proven 2026-08-12 \u2013",
-        "LTS 2025 2026-10-01 Ends soon 1.0.8 withdrawn 2026-08-01 2026-08-12 to 2026-10-01 with LTS 2026",
-        "LTS 2024 2026-08-10 Ended 0.9.1 Signed and proven 2024-03-01 2026-08-01 to 2026-08-10 with LTS 2025",
+        "LTS 2026 2028-02-11 Supported 1.0.9 Available to all Signed and proven 2026-08-12 \u2013",
+        "LTS 2025 2026-09-30 Ends soon 1.0.8 withdrawn 2026-08-01 2026-08-12 to 2026-09-30 with LTS 2026",
+        "LTS 2024 2026-08-09 Ended 0.9.1 Signed and proven 2024-03-01 2026-08-01 to 2026-08-09 with LTS 2025",
     ]
     lts = text(card(index, "lts"))
     assert "1.0.9 Available to all Signed and proven Released 2026-08-12" in lts
@@ -322,7 +322,7 @@ def test_support_is_judged_by_the_data_never_by_a_clock() -> None:
     )
     old = text(at["releases/0.9.1/index.html"])
     assert "Support of LTS 2024 has ended" in old
-    assert "LTS 2024 support ended 2026-08-10" in old
+    assert "LTS 2024 support ended 2026-08-09" in old
     assert "Current in" not in old
     long_after = notices(rendered(replace(sample, generated_at=ends + timedelta(days=90)))["index.html"])
     assert not [said for said in long_after if "Support of" in said]

@@ -196,12 +196,12 @@ def test_pauses_freezes_and_hurry_are_in_the_feed_of_their_channel() -> None:
 def test_the_end_of_support_is_one_entry_that_changes_when_it_has_come() -> None:
     sample = stopped_site(BASE)
     soon = entry_of(read(sample, "lts-2025"), "support/lts-2025")
-    assert soon.findtext(f"{ATOM}title") == "ExampleOS LTS 2025 ends 2026-10-01"
-    assert soon.findtext(f"{ATOM}summary") == "Support of LTS 2025 ends 2026-10-01. Move to LTS 2026."
+    assert soon.findtext(f"{ATOM}title") == "ExampleOS LTS 2025 ends 2026-09-30"
+    assert soon.findtext(f"{ATOM}summary") == "Support of LTS 2025 ends 2026-09-30. Move to LTS 2026."
     ended = entry_of(
         read(replace(sample, generated_at=day(20) + timedelta(days=90)), "lts"), "support/lts-2025"
     )
-    assert ended.findtext(f"{ATOM}title") == "ExampleOS LTS 2025 ended 2026-10-01"
+    assert ended.findtext(f"{ATOM}title") == "ExampleOS LTS 2025 ended 2026-09-30"
     assert ended.findtext(f"{ATOM}published") == soon.findtext(f"{ATOM}published")
     assert ended.findtext(f"{ATOM}updated") == "2026-10-01T00:00:00Z"
 
