@@ -41,7 +41,7 @@ def compose(
 
     They tell what is new since what the channel offered last, of lower versions, and in a second part what is
     new since the release that ``lineage`` names, if that is another one. Releases that are only known from an
-    imported ``history`` count too.
+    imported ``history`` count too; those that are withdrawn now do not.
 
     Raises:
         InputError: a fragment that cannot be read; names file and line.
@@ -109,4 +109,5 @@ def past_of(yard: Yard, history: tuple[ImportedRelease, ...]) -> Past:
         built_for={version: entry.built_for for version, entry in state.releases.items()},
         read=lambda version: registered_release(yard.store, state, version)[0],
         imported=history,
+        withdrawn={version for version in state.releases if state.withdrawal(version)},
     )

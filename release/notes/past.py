@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from release.bundle.release import Release
@@ -24,18 +25,22 @@ class Past:
         built_for: the channel that a release was built for, for all that are registered.
         read: gives the document of a registered release.
         imported: releases of a history from before.
+        withdrawn: releases that are withdrawn now. A few machines took them, most did not: what only they
+            told is told again.
     """
 
     offered: Mapping[str, Sequence[Version]]
     built_for: Mapping[Version, str]
     read: Callable[[Version], Release]
     imported: Sequence[ImportedRelease] = ()
+    withdrawn: AbstractSet[Version] = frozenset()
 
     def baselines(self, channel: str, version: Version, lineage: Lineage) -> tuple[Baseline, ...]:
         """What ``version``, built for ``channel``, is compared with: one or two.
 
         That is what the channel offered last, of lower versions, and what it derives from, unless that is the
-        same, or nobody knows it. Without any it is one without a name, which has nothing.
+        same, or nobody knows it. Withdrawn ones do not count. Without any it is one without a name, which has
+        nothing.
         """
         found = [self.before(channel, version)]
         if lineage.derives_from is not None:
@@ -45,20 +50,27 @@ class Past:
 
     def before(self, channel: str, version: Version) -> Baseline | None:
         """The last release below ``version`` that the channel offered, and what it was told until then."""
-        own = [one for one in self.offered.get(channel, ()) if one < version]
-        imported = self._imported(channel, version)
-        return self._baseline(channel, imported, own)
+        return self._baseline(channel, self._imported(channel, version), self._own(channel, version))
 
     def at(self, version: Version) -> Baseline | None:
-        """A release, and what its channel was told until then. None for one that nobody knows."""
+        """A release, and what its channel was told until then. None for one that nobody knows.
+
+        Of one that is withdrawn it is the one before it.
+        """
         channel = self.built_for.get(version)
+        if channel is not None and version in self.withdrawn:
+            return self.before(channel, version)
         if channel is not None:
-            own = [one for one in self.offered.get(channel, ()) if one < version]
-            return self._baseline(channel, self._imported(channel, version), [*own, version])
+            own = [*self._own(channel, version), version]
+            return self._baseline(channel, self._imported(channel, version), own)
         known = next((one for one in self.imported if one.version == version), None)
         if known is None:
             return None
         return self._baseline(known.channel, [*self._imported(known.channel, version), known], [])
+
+    def _own(self, channel: str, below: Version) -> list[Version]:
+        offered = self.offered.get(channel, ())
+        return [one for one in offered if one < below and one not in self.withdrawn]
 
     def _imported(self, channel: str, below: Version) -> list[ImportedRelease]:
         found = [one for one in self.imported if one.channel == channel and one.version < below]

@@ -19,7 +19,7 @@ RELEASES = {
 }
 
 
-def past(offered: dict[str, list[str]], read: list[Version] | None = None) -> Past:
+def past(offered: dict[str, list[str]], read: list[Version] | None = None, withdrawn: str = "") -> Past:
     def reading(version: Version) -> Release:
         if read is not None:
             read.append(version)
@@ -30,6 +30,7 @@ def past(offered: dict[str, list[str]], read: list[Version] | None = None) -> Pa
         built_for={version: one.channel for version, one in RELEASES.items()},
         read=reading,
         imported=(OLD,),
+        withdrawn={v(one) for one in withdrawn.split()},
     )
 
 
@@ -59,6 +60,22 @@ def test_before_there_was_anything_an_imported_history_counts() -> None:
     assert [(one.name, CURL.id in one.told) for one in found] == [("Beta 0.9.0", True)]
     found = past({}).baselines("stable", v("3.0.0"), Lineage.from_origin(v("0.9.0")))
     assert [one.name for one in found] == ["Beta 0.9.0"]
+
+
+def test_what_only_withdrawn_releases_told_is_told_again() -> None:
+    found = past({"alpha": ["1.0.0", "2.0.0"]}, withdrawn="2.0.0").baselines("alpha", v("2.0.1"), Lineage())
+    assert [(one.name, LEVER.id in one.told) for one in found] == [("Alpha 1.0.0", False)]
+    found = past({"alpha": ["1.0.0"]}, withdrawn="1.0.0").baselines("alpha", v("2.0.1"), Lineage())
+    assert [(one.name, one.told) for one in found] == [(None, frozenset())]
+
+
+def test_of_an_origin_that_was_withdrawn_the_one_before_it_counts() -> None:
+    rebuilt = Lineage.from_origin(v("2.0.0"))
+    found = past(BOTH, withdrawn="2.0.0").baselines("beta", v("2.1.0"), rebuilt)
+    assert [one.name for one in found] == ["Beta 1.1.0", "Alpha 1.0.0"]
+    assert not any(LEVER.id in one.told for one in found)
+    found = past(BOTH, withdrawn="2.0.0").baselines("alpha", v("2.0.1"), rebuilt)
+    assert [one.name for one in found] == ["Alpha 1.0.0"]
 
 
 def test_without_any_past_everything_is_new() -> None:
