@@ -71,7 +71,9 @@ def changes_view(reading: Reading, published: PublishedRelease, page: str) -> Ch
     """
     news = {name: reading.news(published, name) for name in _further(reading, published)}
     everything = {
-        change.id: change for told in (told_items(published.notes), *news.values()) for change in told
+        change.id: change
+        for told in (told_items(published.notes), *news.values(), reading.told_again(published))
+        for change in told
     }
     required = sorted(
         (change for change in everything.values() if change.kind.must_be_told),
@@ -99,7 +101,7 @@ def _further(reading: Reading, published: PublishedRelease) -> tuple[str, ...]:
 def _news(
     reading: Reading, published: PublishedRelease, channel: str, told: tuple[Change, ...], page: str
 ) -> ChannelNews:
-    before, _ = reading.beside(channel, published.release.version)
+    before = next(reversed(reading.before(published, channel)), None)
     as_told = {change.id for change in told} == {change.id for change in told_items(published.notes)}
     listed = frozenset(cve_ids(published.notes))
     elsewhere = None

@@ -13,6 +13,7 @@ from release.bundle.release import Release
 from release.catalog.version import Version
 from release.notes.changes import changes_since, library_of, told_by
 from release.pages import addresses
+from release.pages.corrected import told_now
 from release.pages.inline import item_html, plain
 from release.pages.links import Link, release_link
 from release.pages.offers import offered
@@ -164,16 +165,17 @@ def _groups(_site: Site) -> dict[tuple[str, tuple[Version, ...]], tuple[Group, .
 
 @Once
 def _all_news(site: Site) -> Mapping[str, Mapping[Version, tuple[Item, ...]]]:
-    """By channel and version, what each release was the first to tell there.
+    """By channel and version, what each release was the first to tell there, as notes read now.
 
     Every page of this kind is as deep below the root as any other.
     """
     page = addresses.from_version_page(Version(0, 0, 0))
-    library = library_of(published.release for published in site.newest_first())
+    now = told_now(site)
+    library = library_of(now[published.release.version] for published in site.newest_first())
     found: dict[str, dict[Version, tuple[Item, ...]]] = {}
     for channel, offers in offered(site).items():
         told, news = frozenset[str](), found.setdefault(channel, {})
-        for release in (published.release for published in offers):
+        for release in (now[published.release.version] for published in offers):
             by = release_link(site, release.version, page)
             news[release.version] = tuple(
                 Item(change, by) for change in changes_since(told, release, library)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from release.bundle.change import Change
 from release.catalog.version import Version
 from release.notes.changes import channel_changes, library_of
+from release.pages.corrected import told_now
 from release.pages.records import AnyRelease, PublishedRelease
 from release.pages.site import Site
 
@@ -34,8 +35,8 @@ class Reading:
 
     @cached_property
     def library(self) -> Mapping[str, Change]:
-        """The words of all changes, by id."""
-        return library_of(one.release for one in self.site.releases)
+        """The words of all changes, by id, as notes read now."""
+        return library_of(told_now(self.site).values())
 
     @cached_property
     def boards(self) -> Mapping[str, frozenset[str]]:
@@ -67,13 +68,50 @@ class Reading:
         )
 
     def news(self, published: PublishedRelease, channel: str) -> tuple[Change, ...]:
-        """What the release brought to a channel that offers, or offered, it."""
-        releases = self.offered[channel]
-        since = {one.release.version: entry.since for one in releases if (entry := one.entry(channel))}
-        begun = since[published.release.version]
-        earlier = [one.release for one in releases if since[one.release.version] < begun]
-        earlier.sort(key=lambda release: (since[release.version], release.version))
-        return channel_changes(published.release, earlier, self.library)
+        """What the release brought to a channel that offers, or offered, it.
+
+        What only withdrawn releases told is news: a few machines took them, most did not.
+        """
+        return self._changes(published, self.before(published, channel))
+
+    def told_again(self, published: PublishedRelease) -> tuple[Change, ...]:
+        """What machines of the channel that the release was built for must be told, and notes may lack.
+
+        Notes are made from what was released before; where that was withdrawn later, they do not repeat what
+        it asked for.
+        """
+        channel = published.release.channel
+        if published.is_imported or published.entry(channel) is None:
+            return ()
+        earlier = self._earlier(published, channel)
+        if not any(one.withdrawn for one in earlier):
+            return ()
+        known = {change.id for change in self._changes(published, earlier)}
+        news = self.news(published, channel)
+        return tuple(one for one in news if one.kind.must_be_told and one.id not in known)
+
+    def before(self, published: PublishedRelease, channel: str) -> tuple[PublishedRelease, ...]:
+        """What machines of a channel may come from: lower versions that it offered, the lowest first.
+
+        Not those that it began to offer later, nor those that are withdrawn.
+        """
+        return tuple(one for one in self._earlier(published, channel) if not one.withdrawn)
+
+    def _earlier(self, published: PublishedRelease, channel: str) -> list[PublishedRelease]:
+        own, version = published.entry(channel), published.release.version
+        return [
+            one
+            for one in self.offered[channel]
+            if one.release.version < version
+            and own is not None
+            and (entry := one.entry(channel)) is not None
+            and entry.since <= own.since
+        ]
+
+    def _changes(self, published: PublishedRelease, before: Iterable[PublishedRelease]) -> tuple[Change, ...]:
+        now = told_now(self.site)
+        previous = [now[one.release.version] for one in before]
+        return channel_changes(now[published.release.version], previous, self.library)
 
     def main_channel(self, published: PublishedRelease) -> str | None:
         """The most settled channel that has the release; of a channel with streams the stream."""

@@ -15,6 +15,7 @@ from release.catalog.version import Version
 from release.notes.changes import items_of
 from release.notes.cves import Fix, fixes_in
 from release.notes.imported import ImportedRelease
+from release.pages.corrected import told_now
 from release.pages.records import ChannelEntry, KnownIssue, PublishedRelease, Stop, standing
 from release.pages.site import Site
 
@@ -60,9 +61,9 @@ class Book:
 
     def __post_init__(self) -> None:
         places = {
-            (name, offer.version): place
-            for name, offers in self.offers.items()
-            for place, offer in enumerate(offers)
+            (name, version): place
+            for name, versions in self.versions.items()
+            for place, version in enumerate(versions)
         }
         object.__setattr__(self, "_places", places)
 
@@ -76,6 +77,13 @@ class Book:
         return {
             name: tuple(sorted(offers, key=lambda offer: (offer.entry.since, offer.version)))
             for name, offers in found.items()
+        }
+
+    @cached_property
+    def versions(self) -> dict[str, tuple[Version, ...]]:
+        """By channel, what it offered, the lowest version first: the order in which machines go."""
+        return {
+            name: tuple(sorted(offer.version for offer in offers)) for name, offers in self.offers.items()
         }
 
     @cached_property
@@ -97,10 +105,14 @@ class Book:
         return sorted(published.channels, key=lambda entry: self.ranks[entry.name])
 
     def neighbour(self, channel: str, version: Version, step: int) -> Version | None:
-        """What the channel offered ``step`` places after ``version``; before it with a negative one."""
+        """Of what the channel offered, what is ``step`` places above ``version``; below with a negative one.
+
+        Pages go by version, too. When something was offered says nothing: fixes of an old one often come
+        after a new one.
+        """
         place = self._places[channel, version] + step
-        offers = self.offers[channel]
-        return offers[place].version if 0 <= place < len(offers) else None
+        versions = self.versions[channel]
+        return versions[place] if 0 <= place < len(versions) else None
 
     def base(self, channel: str) -> str | None:
         """The channel that this one is a stream of, or None.
@@ -143,6 +155,24 @@ class Book:
         order = list(Status)
         found = (self.standing_in(published, entry) for entry in published.channels)
         return min(found, key=order.index, default=Status.UNRELEASED)
+
+    def at_it(self, published: PublishedRelease, *, paused: bool) -> list[str]:
+        """Channels that point to it, with its rollout there paused or not; none for a withdrawn one."""
+        return [
+            entry.name
+            for entry in self.entries(published)
+            if self.site.heads.get(entry.name) == published.release.version
+            and bool(standing(entry.pauses)) is paused
+            and not published.withdrawn
+        ]
+
+    def attention(self, published: PublishedRelease) -> tuple[Change, ...]:
+        """Breaking changes, and those that ask for something to be done, as notes read now."""
+        release = told_now(self.site)[published.release.version]
+        recorded = isinstance(release, Release) and bool(release.changes)
+        if not recorded and not _HEADED.search(release.notes):
+            return ()
+        return tuple(change for change in items_of(release) if change.kind.must_be_told)
 
     def changed(self, published: PublishedRelease) -> datetime:
         """When something that is told of the release last changed, but for what other releases did to it."""
@@ -196,12 +226,3 @@ def architectures(published: PublishedRelease) -> tuple[str, ...]:
     if isinstance(release, ImportedRelease):
         return release.architectures
     return tuple(dict.fromkeys(board.board.architecture for board in release.boards))
-
-
-def attention(published: PublishedRelease) -> tuple[Change, ...]:
-    """Breaking changes, and those that ask for something to be done, as the release told them first."""
-    release = published.release
-    recorded = isinstance(release, Release) and bool(release.changes)
-    if not recorded and not _HEADED.search(release.notes):
-        return ()
-    return tuple(change for change in items_of(release) if change.kind.must_be_told)

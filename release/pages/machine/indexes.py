@@ -8,7 +8,7 @@ from release.notes.characters import FORBIDDEN
 from release.pages import addresses
 from release.pages.machine.book import Book, Status, architectures, cve_count, published_at
 from release.pages.machine.writing import SCHEMA_VERSION, dump, first_stop, moment, words
-from release.pages.records import ChannelEntry, PublishedRelease, standing
+from release.pages.records import PublishedRelease, standing
 from release.pages.site import Site
 from release.pages.wording import rfc3339
 
@@ -22,10 +22,14 @@ TABLE_COLUMNS = (
     "cves",
     "software",
     "document",
+    "paused_in",
 )
 """Of ``index.tab``. Columns are only ever added at the end."""
 
 _EMPTY = "-"
+
+_STATUS = {Status.WITHDRAWN: "withdrawn", Status.EOL: "ended", Status.PAUSED: "paused"}
+"""What keeps machines on a channel from being offered what it points to, or anything newer."""
 
 
 def machine_index(site: Site, book: Book | None = None) -> bytes:
@@ -53,7 +57,8 @@ def machine_table(site: Site, book: Book | None = None) -> bytes:
 
     A line of names, then a line for each release; fields are separated by tabs and never empty (``-``).
     Lists are joined by commas, software is ``name=version``. ``current_in`` names the channels that are at
-    the release. Of several versions of the same software each is there.
+    the release, but for those where its rollout is paused: they are in ``paused_in``. Of several versions of
+    the same software each is there.
     """
     book = book or Book(site)
     lines = [TABLE_COLUMNS, *(_row(book, published) for published in site.newest_first())]
@@ -67,7 +72,7 @@ def _channel(book: Book, channel: Channel) -> Json:
     support = site.support.get(name)
     return {
         "current": str(published.release.version) if published else None,
-        "status": _status(published, entry) if published and entry else None,
+        "status": _STATUS.get(book.standing_in(published, entry), "offered") if published and entry else None,
         "feed": addresses.feed(name),
         "paused": first_stop(standing(entry.pauses)) if entry else None,
         "frozen": first_stop(site.frozen(name)),
@@ -85,13 +90,6 @@ def _channel(book: Book, channel: Channel) -> Json:
         "list": addresses.release_list(name),
         "api": addresses.api_channel(name),
     }
-
-
-def _status(published: PublishedRelease, entry: ChannelEntry) -> str:
-    """Whether machines on the channel are offered what it points to."""
-    if published.withdrawn:
-        return "withdrawn"
-    return "paused" if standing(entry.pauses) else "offered"
 
 
 def _indexed(book: Book, published: PublishedRelease) -> Json:
@@ -122,6 +120,8 @@ def _indexed(book: Book, published: PublishedRelease) -> Json:
         },
         "imported": published.is_imported,
         "status": book.status(published).value,
+        "current_in": words(book.at_it(published, paused=False)),
+        "paused_in": words(book.at_it(published, paused=True)),
         "architectures": words(architectures(published)),
         "cves": cve_count(published),
         "collected": moment(published.collected),
@@ -133,18 +133,18 @@ def _indexed(book: Book, published: PublishedRelease) -> Json:
 
 
 def _row(book: Book, published: PublishedRelease) -> tuple[str, ...]:
-    release, entries = published.release, book.entries(published)
-    at = [entry.name for entry in entries if book.site.heads.get(entry.name) == release.version]
+    release = published.release
     return (
         str(release.version),
         moment(published_at(published)) or "",
         book.status(published).value,
-        ",".join(entry.name for entry in entries),
-        "" if book.status(published) is Status.WITHDRAWN else ",".join(at),
+        ",".join(entry.name for entry in book.entries(published)),
+        ",".join(book.at_it(published, paused=False)),
         ",".join(architectures(published)),
         str(cve_count(published)),
         ",".join(f"{package.name}={package.version}" for package in release.software),
         book.document(published) or "",
+        ",".join(book.at_it(published, paused=True)),
     )
 
 

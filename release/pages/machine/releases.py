@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from release.bundle.layout import Shipped, shipped
 from release.canonical import Json
 from release.pages import addresses
-from release.pages.machine.book import Book, architectures, attention, cve_count, fixes, published_at
+from release.pages.machine.book import Book, architectures, cve_count, fixes, published_at
 from release.pages.machine.writing import SCHEMA_VERSION, Object, dump, first_stop, link, moment, words
 from release.pages.records import ChannelEntry, Evidence, KnownIssue, PublishedRelease, Rollout, standing
 from release.pages.wording import rfc3339
@@ -44,6 +44,8 @@ def release_document(book: Book, published: PublishedRelease) -> bytes:
                 "derives_from": None if origin is None else str(origin),
             },
             "channels": [_channel(book, published, entry) for entry in book.entries(published)],
+            "current_in": words(book.at_it(published, paused=False)),
+            "paused_in": words(book.at_it(published, paused=True)),
             "withdrawn": _withdrawn(book, published),
             "collected_at": moment(published.collected),
             "architectures": words(architectures(published)),
@@ -57,7 +59,7 @@ def release_document(book: Book, published: PublishedRelease) -> bytes:
             ],
             "attention": [
                 {"id": change.id, "kind": change.kind.value, "text": change.text}
-                for change in attention(published)
+                for change in book.attention(published)
             ],
             "known_issues": [_issue(issue, page) for issue in book.issues.get(release.version, ())],
             "evidence": [_evidence(one) for one in published.evidence],
@@ -92,9 +94,12 @@ def _shipped(published: PublishedRelease) -> Iterator[Shipped]:
 
 def _channel(book: Book, published: PublishedRelease, entry: ChannelEntry) -> Json:
     site, name, version = book.site, entry.name, published.release.version
-    before, after = (book.neighbour(name, version, step) for step in (-1, 1))
+    is_head = site.heads.get(name) == version
+    before = book.neighbour(name, version, -1)
+    # Nothing took the place of what the channel is at, also where a history has more above it.
+    after = None if is_head else book.neighbour(name, version, 1)
     support = site.support.get(name)
-    rollout = site.rollouts.get(name) if site.heads.get(name) == version else None
+    rollout = site.rollouts.get(name) if is_head else None
     return {
         "name": name,
         "status": book.standing_in(published, entry).value,

@@ -7,7 +7,7 @@ schema forbids none that it does not know.
 from __future__ import annotations
 
 from release.bundle.change import ChangeKind
-from release.pages.cve_index import SEVERITIES
+from release.notes.cves import SEVERITIES
 from release.pages.machine.book import Status
 from release.pages.machine.schema_parts import (
     BOARD,
@@ -55,7 +55,7 @@ def index_schema() -> Schema:
     channel = record(
         {
             "current": maybe(VERSION),
-            "status": maybe(word("offered", "paused", "withdrawn")),
+            "status": maybe(word("offered", "paused", "withdrawn", "ended")),
             "feed": PATH,
             "paused": maybe(_STOP),
             "frozen": maybe(_STOP),
@@ -82,6 +82,8 @@ def index_schema() -> Schema:
             "lineage": _LINEAGE,
             "imported": FLAG,
             "status": _STATUS,
+            "current_in": every(CHANNEL),
+            "paused_in": every(CHANNEL),
             "architectures": every(TEXT),
             "cves": COUNT,
             "collected": maybe(TIME),
@@ -191,6 +193,8 @@ def release_schema() -> Schema:
             "changed_at": TIME,
             "lineage": _LINEAGE,
             "channels": every(_channel_of_release()),
+            "current_in": every(CHANNEL),
+            "paused_in": every(CHANNEL),
             "withdrawn": maybe(withdrawn),
             "collected_at": maybe(TIME),
             "architectures": every(TEXT),

@@ -29,7 +29,7 @@ def test_channels_say_whether_machines_are_offered_what_they_are_at() -> None:
         "alpha": "offered",
         "beta": "withdrawn",
         "stable": "paused",
-        "lts-2024": "offered",
+        "lts-2024": "ended",
         "lts-2025": "withdrawn",
         "lts-2026": "offered",
         "lts": "offered",
