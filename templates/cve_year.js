@@ -6,21 +6,21 @@
   const below = document.createElement("tr"), line = document.createElement("th");
   line.colSpan = heads.length;
   below.append(line);
-  const isBefore = (a, b) => a.localeCompare(b, "en", {numeric: true}) < 0;
-  const verdict = (cell, name) => {
-    const fix = cell.querySelector("a")?.textContent, mine = from.value.trim();
-    if (!fix) return `${name}: not told.`;
-    const since = `${name}: fixed in ${cell.textContent.trim()}.`;
-    if (!channel.value || !/^\d+\.\d+\.\d+$/.test(mine)) return since;
-    return `${since} ${mine} ${isBefore(mine, fix) ? "does not have it" : "has it"}.`;
+  const link = (href, textContent) => Object.assign(document.createElement("a"), {href, textContent});
+  const told = (cell, name) => {
+    const text = cell.textContent.trim();
+    if (text > "a") return `${name}: ${text > "~" ? "not told" : text}.`;  // an en dash, or what is mentioned
+    return `${name}: fixed in ${text}.${channel.value && ` Every ${name} release from there on has it.`}`;
   };
   const tell = () => {
     const [id] = /CVE-\d+-\d+$/.exec(location.hash) || [], row = rows.find(row => row.id && row.id === id);
     below.remove();
     answer.textContent = id ? `No notes name ${id}. That does not mean unaffected.` : "";
     if (!row) return;
-    line.textContent = heads.map((head, i) => head.dataset.channel && !head.hidden ? verdict(row.cells[i], head.textContent.trim()) : "").join(" ");
-    answer.textContent = `${id}: ${line.textContent}`;
+    line.textContent = heads.map((head, i) => head.dataset.channel && !head.hidden ? told(row.cells[i], head.textContent.trim()) : "").join(" ");
+    answer.textContent = `${id}: ${line.textContent} `;
+    const [mine] = /\d+\.\d+\.\d+/.exec(from.value) || [];
+    if (mine) answer.append(link(`../../from/${mine}/index.html`, `What ${mine} gets`));
     row.after(below);
   };
   const filter = () => {
@@ -37,12 +37,7 @@
     });
     tell();
   };
-  for (const {id, cells: [cell]} of rows) if (id && !cell.firstElementChild) {
-    const link = document.createElement("a");
-    link.href = table.dataset.record + id;
-    link.textContent = id;
-    cell.replaceChildren(link);
-  }
+  for (const {id, cells: [cell]} of rows) if (id && !cell.firstElementChild) cell.replaceChildren(link(table.dataset.record + id, id));
   const asked = new URLSearchParams(location.search);
   from.value = asked.get("from");
   channel.value = asked.get("channel");

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from release.catalog.version import Version
 from release.pages import addresses
 from release.pages.cve_count import Fixed
 from release.pages.cve_index import Cve, cve_index
@@ -50,13 +51,17 @@ class CvesView:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The release of a channel that has a fix first. ``note`` says what to know of it, or nothing."""
+    """The release of a channel that has a fix first. ``note`` says what to know of it, or nothing.
+
+    With ``mentions`` its notes name the CVE, and the channel is not told to have the fix.
+    """
 
     href: str
     text: str
     told: bool
     withdrawn: bool
     note: str
+    mentions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,12 @@ def cve_year_view(site: Site, year: int) -> CveYearView:
     place = next(place for place, (known, _) in enumerate(years) if known == year)
     cves = years[place][1]
     page = addresses.cve_page(cves[0].id)
-    columns = _columns(site, tuple(name for name in index.channels if any(name in cve.fixed for cve in cves)))
+    columns = _columns(
+        site,
+        tuple(
+            name for name in index.channels if any(name in cve.fixed or name in cve.mentioned for cve in cves)
+        ),
+    )
     names = tuple(name for name, _ in columns)
 
     def neighbour(place: int) -> Link | None:
@@ -175,14 +185,29 @@ def _row(cve: Cve, names: tuple[str, ...], page: str) -> CveRow:
         cve.id,
         ", ".join(cve.packages) or "\N{EN DASH}",
         cve.severity or "\N{EN DASH}",
-        tuple(_cell(fixed, page) if (fixed := cve.fixed.get(name)) else None for name in names),
+        tuple(_cell(cve, name, page) for name in names),
     )
 
 
-def _cell(fixed: Fixed, page: str) -> Cell:
-    note = "withdrawn" if fixed.withdrawn else f"{fixed.earlier}: withdrawn" if fixed.earlier else ""
-    href = addresses.from_page(page, addresses.release_page(fixed.version))
-    return Cell(href, str(fixed.version), fixed.told, fixed.withdrawn, note)
+def _cell(cve: Cve, channel: str, page: str) -> Cell | None:
+    fixed, mentioned = cve.fixed.get(channel), cve.mentioned.get(channel)
+
+    def href(version: Version) -> str:
+        return addresses.from_page(page, addresses.release_page(version))
+
+    if fixed is not None:
+        note = _note(fixed, mentioned)
+        return Cell(href(fixed.version), str(fixed.version), fixed.told, fixed.withdrawn, note)
+    if mentioned is not None:
+        return Cell(href(mentioned), str(mentioned), told=False, withdrawn=False, note="", mentions=True)
+    return None
+
+
+def _note(fixed: Fixed, mentioned: Version | None) -> str:
+    notes = ["withdrawn"] if fixed.withdrawn else [f"{fixed.earlier}: withdrawn"] if fixed.earlier else []
+    if mentioned is not None and mentioned > fixed.version:
+        notes.append(f"{mentioned}: read its notes")
+    return ", ".join(notes)
 
 
 def _packages(cves: tuple[Cve, ...]) -> str:

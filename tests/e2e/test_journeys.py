@@ -24,7 +24,7 @@ from tests.unit.pages.told import real_site
 
 pytestmark = pytest.mark.shared
 
-HAS_IT = "LTS 2024: fixed in 4081.3.0. 4081.3.2 has it."
+HAS_IT = "LTS 2024: fixed in 4081.3.0. Every LTS 2024 release from there on has it."
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +83,7 @@ def test_i_run_4081_3_2_what_do_i_get_and_does_it_fix_a_cve(start: str, page: Pa
     page.get_by_label("Does 4081.3.2 have the fix of").fill("cve-2024-6387 ")
     page.get_by_role("button", name="Look up").click()
     page.wait_for_url("**/cve/2024/index.html?*#CVE-2024-6387")
-    assert page.locator(".answer").inner_text() == f"CVE-2024-6387: {HAS_IT}"
+    assert page.locator(".answer").inner_text() == f"CVE-2024-6387: {HAS_IT} What 4081.3.2 gets"
     row = page.locator("#CVE-2024-6387")
     assert row.evaluate("e => e.matches(':target') && e.getBoundingClientRect().bottom < innerHeight")
     assert page.get_by_role("cell", name=HAS_IT).or_(page.locator("th", has_text=HAS_IT)).count() == 1
@@ -91,6 +91,8 @@ def test_i_run_4081_3_2_what_do_i_get_and_does_it_fix_a_cve(start: str, page: Pa
         "https://www.cve.org/CVERecord?id=CVE-2024-6387"
     )
     row.get_by_role("link", name="4081.3.0").hover()
+    page.get_by_role("link", name="What 4081.3.2 gets").click()
+    page.wait_for_url("**/from/4081.3.2/index.html")
 
 
 def test_the_same_without_scripts(start: str, plain: Page) -> None:
@@ -115,10 +117,8 @@ def test_a_form_that_needs_scripts_explains_itself_without(start: str, plain: Pa
 
 def test_what_a_version_does_not_have_and_what_nobody_names(start: str, page: Page) -> None:
     page.goto(f"{start}cve/2024/index.html?channel=lts-2024&from=4081.3.2#CVE-2024-35834")
-    told = "CVE-2024-35834: LTS 2024: fixed in 4081.3.10. 4081.3.2 does not have it."
-    assert page.locator(".answer").inner_text() == told
-    page.get_by_label("I run").fill("4081.3.10")
-    assert page.locator(".answer").inner_text().endswith("4081.3.10 has it.")
+    told = "CVE-2024-35834: LTS 2024: fixed in 4081.3.10. Every LTS 2024 release from there on has it."
+    assert page.locator(".answer").inner_text() == f"{told} What 4081.3.2 gets"
     page.goto(f"{start}cve/index.html?id=CVE-2024-99999999")
     page.wait_for_url("**/cve/2024/index.html?*")
     answer = "No notes name CVE-2024-99999999. That does not mean unaffected."
@@ -127,6 +127,24 @@ def test_what_a_version_does_not_have_and_what_nobody_names(start: str, page: Pa
     assert page.locator(".answer").inner_text().startswith("No notes name a CVE of 1999.")
     page.goto(f"{start}cve/index.html?id=<img src=x onerror=alert(1)>")
     assert page.locator(".answer").inner_text() == "Not an id like CVE-2024-6387."
+
+
+def test_nothing_is_said_of_a_version_that_the_channel_may_not_have_offered(start: str, page: Page) -> None:
+    """4757.0.0 is of Alpha: that its version is higher than the fixed one of Stable means nothing."""
+    page.goto(f"{start}cve/2024/index.html?channel=stable&from=4757.0.0#CVE-2024-6387")
+    told = "CVE-2024-6387: Stable: fixed in 3815.2.5. Every Stable release from there on has it."
+    assert page.locator(".answer").inner_text() == f"{told} What 4757.0.0 gets"
+    page.get_by_label("I run").fill("<img src=x>")
+    assert page.locator(".answer").inner_text() == told
+
+
+def test_what_notes_only_mention_is_no_fix(start: str, page: Page) -> None:
+    page.goto(f"{start}cve/2024/index.html?channel=stable#CVE-2024-3094")
+    told = "Stable: mentioned in the notes of 3815.2.2: read them."
+    assert page.locator(".answer").inner_text() == f"CVE-2024-3094: {told}"
+    assert page.locator("#CVE-2024-3094 td:visible").last.inner_text() == (
+        "mentioned in the notes of 3815.2.2: read them"
+    )
 
 
 def test_a_year_can_be_filtered_by_package_and_channel(start: str, page: Page) -> None:

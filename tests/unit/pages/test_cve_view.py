@@ -43,6 +43,29 @@ def test_a_row_says_where_each_channel_has_the_fix_first() -> None:
     assert alpha.note == "1.0.1: withdrawn"
 
 
+def test_what_is_only_mentioned_says_so_and_claims_no_fix() -> None:
+    sample = site_at(
+        ours("1.0.1", "alpha", notes=f"Not affected by {A}."), ours("1.0.2", "beta", notes=fixes(A))
+    )
+    page = dict(cve_files(sample, Press()))["cve/2024/index.html"].decode()
+    (row,) = re.findall(f"<tr id={A}>.*", page)
+    package, beta, alpha = row.split("<td>")[1:]
+    assert package == "curl"
+    assert beta == "<a href=../../releases/1.0.2/index.html>1.0.2</a>"
+    assert alpha == "mentioned in the notes of <a href=../../releases/1.0.1/index.html>1.0.1</a>: read them"
+
+
+def test_a_fix_that_a_later_release_mentions_otherwise_says_where_to_read() -> None:
+    sample = site_at(
+        withdrawn(ours("1.0.1", "alpha", notes=fixes(A))),
+        ours("1.0.2", "alpha"),
+        ours("1.0.3", "alpha", notes=f"#### Known issues:\n\n- curl ({A})\n"),
+    )
+    ((alpha,),) = [row.cells for row in cve_year_view(sample, 2024).rows]
+    assert alpha is not None
+    assert (alpha.text, alpha.note) == ("1.0.2", "1.0.1: withdrawn, 1.0.3: read its notes")
+
+
 def test_what_gets_nothing_any_more_comes_last() -> None:
     sample = history(
         imported("1.99.0", "edge", fixes(A), days=0),
