@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -47,6 +46,8 @@ from release.promotion.delivery import MirrorSite
 from release.trust.channel_document import CHANNEL_LIMIT
 from release.trust.head import HEAD_LIMIT, ChannelStatus
 
+_RELEASES = "releases/"
+"""What is below it is little, and listed at once: each list may be a connection of its own."""
 PLAIN = "text/plain; charset=utf-8"
 
 
@@ -140,7 +141,9 @@ class _Showing:
             return f"shows entry {present.ledger.sequence}, which is newer than what was read here"
         if self.thorough or before != saying.data:
             known = -1 if present is None or self.thorough else present.ledger.sequence
-            replica.write_once(list(self._objects(replica, known)))
+            texts, unusable = self._texts(replica)
+            replica.write_once([*self._documents(replica), *texts, *self._entries(known)])
+            at += "".join(f" (without {one})" for one in unusable)
             replica.replace([Document(key=HEAD_FILE, data=saying.data)], self.judge.may_follow)
         for view in views(saying, self.mirror.site):
             self._show(replica, view)
@@ -163,22 +166,51 @@ class _Showing:
         except ObjectTooLargeError:
             return b""
 
-    def _objects(self, replica: Replica, known: int) -> Iterator[Upload]:
-        """Policies, evidence, what entries above ``known`` name besides, and those entries themselves."""
-        store = self.yard.store
+    def _documents(self, replica: Replica) -> Iterator[Upload]:
+        """Policies and evidence that the mirror lacks."""
         for prefix in (POLICY_PREFIX, EVIDENCE_PREFIX):
-            there = set() if self.thorough else set(replica.list(prefix))
-            for key in store.list(prefix):
+            there = self._there(replica, prefix)
+            for key in self.yard.store.list(prefix):
                 if key not in there:
                     yield self._stored(key)
-        last = self.saying.head.ledger.sequence
-        for version, revisions in self.saying.chain.state.revisions.items():
-            for one in revisions:
-                if known < one.sequence <= last:
-                    with suppress(MissingObjectError):  # the audit tells; nobody else has to wait for it
-                        yield self._stored(notes_key(version, one.notes))
-        for sequence in range(known + 1, last + 1):
-            yield self._stored(ledger_key(sequence))
+
+    def _texts(self, replica: Replica) -> tuple[list[Upload], list[str]]:
+        """Corrected texts that the mirror lacks; and those that cannot be brought, each with the reason.
+
+        For the latter nobody has to wait: pages do without, and the audit tells.
+        """
+        named = {
+            notes_key(version, one.notes): one.notes
+            for version, revisions in self.saying.chain.state.revisions.items()
+            for one in revisions
+            if one.sequence <= self._last
+        }
+        there = self._there(replica, _RELEASES) if named else set()
+        found, unusable = list[Upload](), list[str]()
+        for key, digest in named.items():
+            if key in there:
+                continue
+            try:
+                text = self._stored(key)
+            except MissingObjectError:
+                unusable.append(f"{key}: the store lacks it")
+                continue
+            if text.sha256 == digest:
+                found.append(text)
+            else:
+                unusable.append(f"{key}: the store has other bytes")
+        return found, unusable
+
+    def _entries(self, known: int) -> Iterator[Upload]:
+        """Those of the ledger above ``known``, which name all the rest."""
+        return (self._stored(ledger_key(number)) for number in range(known + 1, self._last + 1))
+
+    @property
+    def _last(self) -> int:
+        return self.saying.head.ledger.sequence
+
+    def _there(self, replica: Replica, prefix: str) -> set[str]:
+        return set() if self.thorough else set(replica.list(prefix))
 
     def _stored(self, key: str) -> Upload:
         with self.yard.store.open(key) as stream:
