@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from release.catalog.version import Version
 from release.digests import Digest
@@ -18,7 +19,7 @@ from release.pages.records import Evidence, IssueState, KnownIssue, Revision
 from release.promotion.case import Case, open_case
 from release.promotion.known_issue import GivenReport, reports_that_count
 from release.promotion.policy import Policy
-from release.promotion.revision import PolicyOf, revisions_that_count
+from release.promotion.revision import GivenRevision, PolicyOf, revisions_that_count
 from release.promotion.voices import voices
 
 ReadNotes = Callable[[Version, Digest], str]
@@ -35,8 +36,10 @@ def revisions_of(
 
     Nothing here may keep pages from being made: they tell of withdrawals, too. Where the last text cannot be
     had, its place is taken by the one before, and by a warning that says so; ``published`` is what the notes
-    said first. An earlier one that cannot be had is told without its text. Where it cannot be judged whether
-    a correction counts, none does, and that is said.
+    said first. Where it cannot be judged whether a correction counts, none does, and that is said.
+
+    Only the last has its text, since no page shows another: a text that was corrected since is not read, and
+    costs nothing.
 
     Times are those of the entries, and so by the clocks of those who wrote them: they may be later than
     ``state.latest``. ``policy_of`` and ``read_notes`` are not asked where nothing was corrected.
@@ -46,15 +49,24 @@ def revisions_of(
     except (InputError, NotVerifiedError):
         last = state.revisions[version][-1].recorded
         return (Revision(recorded=last, summary=_UNJUDGED, notes=_instead(_UNJUDGED, published)),)
-    found: list[Revision] = []
-    for number, one in enumerate(given, start=1):
-        summary, text = one.revision.summary, _text(version, one.revision.notes, read_notes)
-        if text is None:
-            summary = f"{summary} ({_LOST})"
-            before = next((revision.notes for revision in reversed(found) if revision.notes), published)
-            text = _instead(f"These notes were corrected: {_LOST}.", before) if number == len(given) else ""
-        found.append(Revision(recorded=one.recorded, summary=summary, notes=text))
-    return tuple(found)
+    if not given:
+        return ()
+    lost, text = 0, None
+    while lost < len(given) and text is None:
+        text = _text(version, given[-1 - lost].revision.notes, read_notes)
+        lost += text is None
+    notes = published if text is None else text
+    if lost:
+        notes = _instead(f"These notes were corrected: {_LOST}.", notes)
+    told = [
+        Revision(recorded=one.recorded, summary=_summary(one, lost=number >= len(given) - lost), notes="")
+        for number, one in enumerate(given)
+    ]
+    return (*told[:-1], replace(told[-1], notes=notes))
+
+
+def _summary(given: GivenRevision, *, lost: bool) -> str:
+    return f"{given.revision.summary} ({_LOST})" if lost else given.revision.summary
 
 
 def _instead(warning: str, before: str) -> str:

@@ -9,6 +9,7 @@ from release.catalog.version import Version
 from release.digests import Digest
 from release.errors import InputError, NotVerifiedError
 from release.line.notes_texts import NOTES_BYTES, keep_notes, notes_reader, parse_notes
+from release.mirror.store import ConflictError
 from tests.memory_store import MemoryStore
 
 ONE = Version(1, 0, 0)
@@ -30,6 +31,36 @@ def test_what_comes_back_is_compared_with_its_digest() -> None:
     store.faults.lie.add(notes_key(ONE, digest))
     with pytest.raises(NotVerifiedError, match=f"expected {digest}, found"):
         keep_notes(store, ONE, TEXT)
+
+
+def test_a_text_whose_place_was_taken_by_other_bytes_is_refused_and_what_to_do_is_said() -> None:
+    store = MemoryStore()
+    store.objects[notes_key(ONE, Digest.sha256(TEXT.encode()))] = b"other"
+    with pytest.raises(ConflictError, match=r"notes/.*\.md: expected") as refused:
+        keep_notes(store, ONE, TEXT)
+    assert "delete that object there, or change the text" in str(refused.value.hint)
+
+
+def test_what_is_read_is_not_rendered_and_all_else_is_checked() -> None:
+    store = MemoryStore()
+
+    def kept(data: bytes) -> Digest:
+        digest = Digest.sha256(data)
+        store.objects[notes_key(ONE, digest)] = data
+        return digest
+
+    read, unrendered = notes_reader(store), kept(b"[" * 300)
+    assert read(ONE, unrendered) == "[" * 300
+    with pytest.raises(InputError, match="there is no such object"):
+        read(ONE, Digest.sha256(b"none"))
+    for data, message in ((b"\xff", "expected UTF-8"), (b"\x1b", "does not belong into notes")):
+        with pytest.raises(InputError, match=message):
+            read(ONE, kept(data))
+    with pytest.raises(InputError, match="expected at most 262144 characters"):
+        read(ONE, kept(b"a" * (NOTES_BYTES // 4 + 1)))
+    store.objects[notes_key(ONE, unrendered)] = b"other"
+    with pytest.raises(NotVerifiedError, match=f"expected {unrendered}"):
+        read(ONE, unrendered)
 
 
 @pytest.mark.parametrize(

@@ -47,13 +47,13 @@ def test_notes_that_were_never_corrected_cost_nothing(desk: Desk) -> None:
     assert known_issues_of(desk.state, nothing) == ()
 
 
-def test_corrections_are_told_with_their_texts_the_oldest_first(desk: Desk) -> None:
+def test_corrections_are_told_the_oldest_first_the_last_with_its_text(desk: Desk) -> None:
     desk.correct(desk.revision("b"))
     first = desk.now
     desk.slip(desk.revision("x", "b", by=MALLORY.fingerprint).statement(), MALLORY)
     desk.correct(desk.revision("c", "x", summary="once more"))
     assert revisions_of(desk.state, ONE, desk.policy_of, read) == (
-        Revision(recorded=first, summary="it says what is so", notes="# b"),
+        Revision(recorded=first, summary="it says what is so", notes=""),
         Revision(recorded=desk.now, summary="once more", notes="# c"),
     )
 
@@ -68,6 +68,25 @@ def test_a_text_that_is_lost_is_said_and_keeps_no_page_from_being_made(desk: Des
     assert [one.notes for one in revisions_of(desk.state, ONE, desk.policy_of, read)] == ["", "# c"]
     desk.correct(desk.revision("gone", "c"))
     assert revisions_of(desk.state, ONE, desk.policy_of, read)[-1].notes.endswith("\n\n# c")
+
+
+def test_a_text_that_was_corrected_since_is_not_read(desk: Desk) -> None:
+    asked: list[Digest] = []
+
+    def reading(version: Version, digest: Digest) -> str:
+        asked.append(digest)
+        return read(version, digest)
+
+    desk.correct(desk.revision("b"))
+    desk.correct(desk.revision("c", "b"))
+    assert revisions_of(desk.state, ONE, desk.policy_of, reading)[-1].notes == "# c"
+    assert asked == [digest_of("c")]
+    desk.correct(desk.revision("lost", "c"))
+    asked.clear()
+    told = revisions_of(desk.state, ONE, desk.policy_of, reading)
+    assert asked == [digest_of("lost"), digest_of("c")], "only as far back as needed"
+    assert told[-1].notes.endswith("\n\n# c")
+    assert ["cannot be read" in one.summary for one in told] == [False, False, True]
 
 
 def lost(digest: Digest) -> Policy:
