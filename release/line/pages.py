@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 from release.catalog.naming import PAGES_PREFIX
 from release.catalog.version import Version
 from release.digests import Digest
-from release.errors import InputError, NotVerifiedError, RefusedError
+from release.errors import InputError, NotVerifiedError, RefusedError, UnavailableError
 from release.ledger.state import State
 from release.line.channel_documents import key_floors
 from release.line.contents import contents_of
@@ -41,6 +41,8 @@ LISTS = "lists"
 HISTORY = "history"
 """The directory below ``yard.work`` with copies of the history that could be read last; as the others."""
 _LIMIT = 64 << 20
+_TRIES = 4
+"""How often pages are rendered at most because the ledger went on meanwhile."""
 _REQUESTS = 16
 """Files that are looked at, or written, side by side: over a network that is mostly waiting."""
 
@@ -82,9 +84,12 @@ def site_job(yard: Yard, directory: Path, *, allow_removal: bool = False) -> Job
     return (Step("build-site", "build the pages", write),)
 
 
-def rendered(yard: Yard) -> Rendered:
-    """The pages as the ledger says now. Writes nothing but what it remembers below ``yard.work``."""
-    site, unread = _told(yard, yard.ledger.state())
+def rendered(yard: Yard, state: State | None = None) -> Rendered:
+    """The pages as the ledger says, now or after ``state``.
+
+    Writes nothing but what it remembers below ``yard.work``.
+    """
+    site, unread = _told(yard, yard.ledger.state() if state is None else state)
     files = render_site(site, templates=yard.pages.templates, memo=yard.work / MEMO)
     return Rendered(files=files, unread=unread)
 
@@ -94,22 +99,50 @@ def publish_pages(yard: Yard, report: Report, *, allow_removal: bool = False) ->
 
     What the store has decides, file by file, so that a run that was killed is gone on with by the next.
 
+    Whoever writes last must know the most, or a withdrawal goes away again: when the ledger goes on
+    meanwhile, everything is rendered anew. The last try is finished all the same, for what is old is better
+    than what is half new.
+
     Raises:
         RefusedError: releases are missing that the pages in the store know, and that is not allowed.
+        UnavailableError: the ledger went on in each of several tries.
     """
-    found = rendered(yard)
-    files = found.files
-    if not allow_removal:
-        before = _read(yard.store, PAGES_PREFIX + addresses.MACHINE_INDEX)
-        check_not_smaller(before, files[addresses.MACHINE_INDEX], "the pages in the store")
-    done = written = 0
+    changed: set[str] = set()
+    for left in reversed(range(_TRIES)):
+        state = yard.ledger.state()
+        found = rendered(yard, state)
+        files = found.files
+        if not allow_removal:
+            before = _read(yard.store, PAGES_PREFIX + addresses.MACHINE_INDEX)
+            check_not_smaller(before, files[addresses.MACHINE_INDEX], "the pages in the store")
+        for done in _bringing(yard.store, files, changed, report):
+            current = yard.ledger.state().sequence == state.sequence
+            if done == len(files) and current:
+                return found.line(len(changed))
+            if left and not current:
+                break
+    raise UnavailableError(
+        f"{PAGES_PREFIX}: the ledger went on {_TRIES} times while pages were written; they may lack the end",
+        hint="run the same command again",
+    )
+
+
+def _bringing(store: Store, files: Mapping[str, bytes], changed: set[str], report: Report) -> Iterator[int]:
+    """Write what the store lacks. Stops after each group, before what leads to it; gives how many are done.
+
+    ``changed`` gets the paths that were written.
+    """
+    done = 0
     with ThreadPoolExecutor(_REQUESTS) as pool:
         for group in in_order(files):
             # One that fails ends it here: the next group leads to this one.
-            for changed in pool.map(lambda path: _bring(yard.store, path, files[path]), group):
-                done, written = done + 1, written + changed
+            brought = pool.map(lambda path: _bring(store, path, files[path]), group)
+            for path, wrote in zip(group, brought, strict=True):
+                done += 1
+                if wrote:
+                    changed.add(path)
                 report(done, len(files))
-    return found.line(written)
+            yield done
 
 
 def _bring(store: Store, path: str, data: bytes) -> bool:
