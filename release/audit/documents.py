@@ -33,6 +33,8 @@ from release.ledger.statements import (
 from release.promotion.policy import Policy
 from release.promotion.policy_file import read_policy
 
+_LOST_NOTES = "pages show the text before it and say so: put back the file, or correct the notes once more"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Had:
@@ -203,7 +205,7 @@ def judge_notes(place: str, digest: Digest, found: Digest | None, problem: str, 
         where=place,
         expected=f"the notes that {namer} names",
         found=problem or "none" if found is None else str(found),
-        hint="pages cannot be rendered without them; whoever wrote them may have the file",
+        hint=_LOST_NOTES,
     )
 
 

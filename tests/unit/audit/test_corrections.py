@@ -101,6 +101,7 @@ def test_a_text_that_is_gone_or_another_is_a_break(mirror: Mirror) -> None:
     finding = mirror.only(Code.NOTES_ALTERED)
     assert (finding.where, finding.severity) == (PLACE, Severity.BREAK)
     assert finding.expected == f"the notes that {entry} names"
+    assert "correct the notes once more" in str(finding.hint)
     del mirror.store.objects[PLACE]
     finding = mirror.only(Code.NOTES_MISSING)
     assert (finding.where, finding.severity) == (PLACE, Severity.BREAK)
