@@ -28,6 +28,7 @@ from release.line.corrections import (
     NotesHistory,
     Plan,
     correct_notes,
+    new_revision,
     notes_history,
     plan_correction,
     text_of,
@@ -79,7 +80,11 @@ def correct(
             _show_diff(plan)
         policy = yard.policy()
         able = find_role(policy, author, role, policy.correction_roles)
-        digest = None if dry_run else correct_notes(yard, author, plan, summary=summary, role=able)
+        digest = None
+        if dry_run:
+            new_revision(yard, author, plan, summary=summary, role=able)  # refuses what would be refused
+        else:
+            digest = correct_notes(yard, author, plan, summary=summary, role=able)
     if as_json:
         emit(_plan_json(plan, None if digest is None else str(digest)))
     elif digest is None:

@@ -24,6 +24,7 @@ from release.cli.options import (
 )
 from release.cli.output import emit, say, table
 from release.digests import Digest
+from release.errors import InputError
 from release.ledger.fields import format_time
 from release.line.known_issues import IssueChange, issue_history, issues, open_issue, update_issue
 from release.line.statements import find_role
@@ -86,6 +87,9 @@ def update(
     workaround: Annotated[str | None, typer.Option(help="All of what can be done, anew.")] = None,
     affects: Affects = [],
     fixed_in: FixedIn = [],
+    not_fixed: Annotated[
+        bool, typer.Option("--not-fixed", help="Take back every version that was said to have the fix.")
+    ] = False,
     role: Role = None,
     gnupg_home: GnupgHome = None,
     secret_key: SecretKeys = [],
@@ -93,13 +97,17 @@ def update(
     as_json: AsJson = False,
 ) -> None:
     """Tell what is new of an issue. What is left out stays; versions that are given replace those before."""
+    if not_fixed and fixed_in:
+        raise InputError(
+            "--not-fixed takes back every fixed version, --fixed-in names some: give one of them"
+        )
     change = IssueChange(
         title=title,
         text=text,
         workaround=workaround,
         state=state,
         affected=_versions(affects) or None,
-        fixed_in=_versions(fixed_in) or None,
+        fixed_in=() if not_fixed else _versions(fixed_in) or None,
     )
     person = person_of(fingerprint, gnupg_home, secret_key)
     _record(update_issue, name, change, person, role, settings=settings, as_json=as_json)

@@ -66,7 +66,10 @@ class Plan:
 
 def notes_history(yard: Yard, version: Version) -> NotesHistory:
     """What became of the notes of a registered release. Raises as ``registered_release``."""
-    state = yard.ledger.state()
+    return _history(yard, yard.ledger.state(), version)
+
+
+def _history(yard: Yard, state: State, version: Version) -> NotesHistory:
     release, _ = registered_release(yard.store, state, version)
     given = revisions_that_count(state, version, policy_reader(yard.store))
     return NotesHistory(version=version, original=release.notes, revisions=given)
@@ -97,12 +100,13 @@ def plan_correction(
         RefusedError: nothing would change, or the notes were corrected since ``previous``.
     """
     after = parse_notes(data, where)
-    history = notes_history(yard, version)
+    # Read once: the statement names what was looked at; the ledger refuses it when another text came since.
+    state = yard.ledger.state()
+    history = _history(yard, state, version)
     _check_seen(history, previous)
     before = _last_readable(yard, history)
     if after.strip() == before.strip():
         raise RefusedError(f"{where}: says what the notes of {version} say already")
-    state = yard.ledger.state()
     return Plan(
         version=version,
         release=state.releases[version].release,
@@ -141,6 +145,24 @@ def _last(state: State, history: NotesHistory) -> Digest:
     return recorded[-1].notes if recorded else notes_digest(history.original)
 
 
+def new_revision(
+    yard: Yard, author: StatementSigner, plan: Plan, *, summary: str, role: str
+) -> NotesRevision:
+    """What ``author`` says to correct notes as planned. Raises InputError: ``summary`` is not one line."""
+    made = NotesRevision(
+        product=yard.ledger.state().product,
+        version=plan.version,
+        release=plan.release,
+        previous=plan.previous,
+        notes=plan.notes,
+        summary=summary,
+        role=role,
+        by=author.fingerprint,
+        at=yard.clock(),
+    )
+    return read_revision(made.statement())  # refuses what nobody could read, before it is signed
+
+
 def correct_notes(yard: Yard, author: StatementSigner, plan: Plan, *, summary: str, role: str) -> Digest:
     """Record a correction by ``author``, alone; returns its digest. Pages show it from their next rendering.
 
@@ -151,24 +173,12 @@ def correct_notes(yard: Yard, author: StatementSigner, plan: Plan, *, summary: s
         RefusedError: ``author`` may not correct, or the notes were corrected meanwhile.
         NotVerifiedError: the store does not give back what was written.
     """
-    now, state = yard.clock(), yard.ledger.state()
-    made = NotesRevision(
-        product=state.product,
-        version=plan.version,
-        release=plan.release,
-        previous=plan.previous,
-        notes=plan.notes,
-        summary=summary,
-        role=role,
-        by=author.fingerprint,
-        at=now,
-    )
-    read_revision(made.statement())  # refuses what nobody could read, before it is signed
+    made = new_revision(yard, author, plan, summary=summary, role=role)
     signed = sign_statement(author, made.statement())
     proposal = proposals_corrections.revision(
-        signed.statement, signed.signature, verifier=yard.statements, policy=yard.policy(), now=now
+        signed.statement, signed.signature, verifier=yard.statements, policy=yard.policy(), now=made.at
     )
-    proposal(state)  # whatever can be refused is refused while the store is as it was
+    proposal(yard.ledger.state())  # whatever can be refused is refused while the store is as it was
     keep_notes(yard.store, plan.version, plan.after)
-    yard.ledger.append(proposal, now=now)
+    yard.ledger.append(proposal, now=made.at)
     return signed.digest

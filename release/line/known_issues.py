@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,10 +13,10 @@ from release.errors import InputError, RefusedError
 from release.ledger.chain import StatementSigner
 from release.ledger.fields import WORD, WORD_LENGTH
 from release.ledger.state import State
+from release.line.issue_versions import check_known
 from release.line.policies import policy_reader
 from release.line.statements import record_statement
 from release.line.yard import Yard
-from release.notes.imported import read_history
 from release.promotion import proposals_corrections
 from release.promotion.known_issue import GivenReport, IssueReport, Progress, read_issue, reports_that_count
 
@@ -44,16 +44,24 @@ class IssueChange:
 
 def issue_history(yard: Yard, name: str) -> tuple[GivenReport, ...]:
     """All that was told of an issue and counts, the oldest first. Raises InputError when there is none."""
-    found = reports_that_count(yard.ledger.state(), name, policy_reader(yard.store))
+    return _history(yard, yard.ledger.state(), name)
+
+
+def _history(yard: Yard, state: State, name: str) -> tuple[GivenReport, ...]:
+    found = reports_that_count(state, name, policy_reader(yard.store))
     if not found:
-        known = ", ".join(issues(yard)) or "none"
+        known = ", ".join(_issues(yard, state)) or "none"
         raise InputError(f"issue {name!r}: there is no such; there are: {known}")
     return found
 
 
 def issues(yard: Yard) -> Mapping[str, tuple[GivenReport, ...]]:
     """Every known issue and its history, by name."""
-    state, policy_of = yard.ledger.state(), policy_reader(yard.store)
+    return _issues(yard, yard.ledger.state())
+
+
+def _issues(yard: Yard, state: State) -> Mapping[str, tuple[GivenReport, ...]]:
+    policy_of = policy_reader(yard.store)
     found = {name: reports_that_count(state, name, policy_of) for name in sorted(state.issues)}
     return {name: given for name, given in found.items() if given}
 
@@ -102,8 +110,9 @@ def update_issue(yard: Yard, author: StatementSigner, name: str, change: IssueCh
         InputError: there is no such issue, a field is not as it must be, or a version is not known here.
         RefusedError: nothing is new, something was told meanwhile, or ``author`` may not.
     """
-    last = issue_history(yard, name)[-1].report
+    # Read once: what was told between two readings would be named as seen, and be overwritten.
     state, now = yard.ledger.state(), yard.clock()
+    last = _history(yard, state, name)[-1].report
     made = replace(last, **change.changes())  # type: ignore[arg-type]  # its own fields, by name
     if made == last:
         raise RefusedError(f"issue {name!r}: says that already", hint="humpyard issues update --help")
@@ -118,18 +127,5 @@ def _last(state: State, name: str) -> Digest | None:
 
 def _record(yard: Yard, author: StatementSigner, state: State, made: IssueReport, now: datetime) -> Digest:
     read_issue(made.statement())  # refuses what nobody could read, before it is signed
-    _check_known(yard, state, (*made.affected, *made.fixed_in))
+    check_known(yard, state, made)
     return record_statement(yard, author, made.statement(), proposals_corrections.issue, now)
-
-
-def _check_known(yard: Yard, state: State, versions: Iterable[Version]) -> None:
-    """Raises InputError for a version without a page: neither registered nor of the imported history."""
-    unknown = [one for one in versions if one not in state.releases]
-    if unknown and yard.pages.history is not None:
-        imported = {release.version for release in read_history(yard.pages.history)}
-        unknown = [one for one in unknown if one not in imported]
-    if unknown:
-        raise InputError(
-            f"release {unknown[0]}: is neither registered in the ledger nor in the imported history",
-            hint="humpyard release list tells which are; [pages] history in the settings is where others are",
-        )

@@ -31,6 +31,7 @@ from release.ledger.statements import (
     revision_subject,
     statement_digest,
 )
+from release.line.issue_versions import check_known
 from release.line.notes_texts import read_notes
 from release.line.policies import policy_key
 from release.line.requests import request_status
@@ -39,6 +40,7 @@ from release.promotion import proposals_corrections, proposals_people
 from release.promotion.case import Case, Request, open_case
 from release.promotion.decide import decide
 from release.promotion.governance import new_policy_request, new_resume_request
+from release.promotion.known_issue import read_issue
 from release.promotion.policy import Policy
 from release.promotion.policy_file import read_policy
 from release.promotion.request import PromotionRequest, Skippable, new_request
@@ -321,7 +323,7 @@ def record(yard: Yard, signed: Signed) -> Digest:
     """Record what somebody else signed, whatever it is; returns its digest. Safe to repeat.
 
     Raises:
-        InputError: it is no statement.
+        InputError: it is no statement, or names a text or a release that is not there.
         NotVerifiedError: the signature does not hold.
         RefusedError: it could not count; says why.
     """
@@ -331,10 +333,17 @@ def record(yard: Yard, signed: Signed) -> Digest:
         raise InputError(
             f"statement: expected one of {', '.join(_PROPOSALS)}, found {fields.get('statement')!r}"
         )
-    if fields.get("statement") == REVISION:  # the ledger names no text that is not there
-        corrected = revision_subject(signed.statement, "correction")
-        read_notes(yard.store, corrected.version, corrected.notes)
+    _check_named(yard, signed.statement, str(fields.get("statement")))
     return _append(yard, signed, proposal, yard.clock())
+
+
+def _check_named(yard: Yard, text: str, purpose: str) -> None:
+    """Raises InputError where pages would be led to a text, or a release, that is not there."""
+    if purpose == REVISION:
+        corrected = revision_subject(text, "correction")
+        read_notes(yard.store, corrected.version, corrected.notes)
+    if purpose == KNOWN_ISSUE:
+        check_known(yard, yard.ledger.state(), read_issue(text))
 
 
 def _append(yard: Yard, signed: Signed, proposal: Proposing, now: datetime) -> Digest:

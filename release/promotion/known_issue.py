@@ -17,7 +17,7 @@ from release.errors import InputError
 from release.ledger.fields import Fingerprint, Line, Prose, Reader, Sha256, Utc, VersionText, Word
 from release.ledger.state import State
 from release.ledger.statements import KNOWN_ISSUE, read_statement, statement_digest, write_statement
-from release.promotion.revision import PolicyOf, may_correct
+from release.promotion.revision import PolicyOf, Spoken, may_correct
 
 _MOST_VERSIONS = 1000
 
@@ -46,8 +46,8 @@ class IssueReport:
     product: Line
     name: Word
     previous: Sha256 | None
-    title: Line
-    text: Annotated[Prose, Field(min_length=1)]
+    title: Annotated[Line, Spoken]
+    text: Annotated[Prose, Spoken]
     workaround: Prose = ""
     state: Progress
     affected: Annotated[Versions, Field(min_length=1)]
@@ -67,7 +67,7 @@ class IssueReport:
         if self.state is Progress.FIXED and not self.fixed_in:
             raise InputError(
                 f"{where}: is fixed, but in no version",
-                hint="name the first one that has the fix: --fixed-in",
+                hint="name the first one that has the fix (--fixed-in), or say how far it is (--state)",
             )
 
     def statement(self) -> str:

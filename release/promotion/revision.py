@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import with_config
+from pydantic import AfterValidator, with_config
 
 from release.catalog.version import Version
 from release.digests import Digest
@@ -24,6 +25,16 @@ PolicyOf = Callable[[Digest], Policy]
 """A policy that was in force, by its digest. Raises InputError or NotVerifiedError."""
 
 
+def _spoken(text: str) -> str:
+    if not text.strip():
+        raise ValueError("says nothing, only white space" if text else "says nothing")
+    return text
+
+
+Spoken = AfterValidator(_spoken)
+"""For texts of which pages would show an empty line, or a link that nobody sees."""
+
+
 @with_config(extra="forbid")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotesRevision:
@@ -34,7 +45,7 @@ class NotesRevision:
     release: Sha256
     previous: Sha256
     notes: Sha256
-    summary: Line
+    summary: Annotated[Line, Spoken]
     """What was corrected; shown wherever the notes are."""
     role: Word
     by: Fingerprint
