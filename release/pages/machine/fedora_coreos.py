@@ -27,7 +27,8 @@ ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64", "ppc64le": "ppc64le", "s
 """What Fedora CoreOS calls them."""
 
 _NOBODY: Object = {"start_percentage": 0.0}
-"""No ``duration_minutes``: with one, be it 0, readers let everybody have it after a minute."""
+"""No ``duration_minutes``: with one, be it 0, readers let everybody have it after a minute. Canaries with a
+``rollout_wariness`` of 0 get it all the same; so it is for floors only, which cannot be left out."""
 _EVERYBODY: Object = {"start_percentage": 1.0}
 """Not left out: machines are led to releases with a rollout, and to barriers, and to nothing else."""
 _MINUTE = timedelta(minutes=1)
@@ -139,17 +140,21 @@ def _metadata(book: Book, channel: str, published: PublishedRelease, page: str) 
 
 
 def _rollout(book: Book, channel: str, published: PublishedRelease, *, is_floor: bool) -> Object | None:
-    """Who may have it. None for a floor: everybody; for anything else: nothing leads there any more.
+    """Who may have it. None for a floor: everybody; for anything else: nothing leads there.
 
-    A floor that is withdrawn stays one: else machines would pass it by. What is behind a floor opens it.
+    A floor that is stopped stays one, and is shut: else machines would pass it by. What is behind a floor
+    opens it.
     """
+    shut = _NOBODY if is_floor else None
     if published.withdrawn:
-        return _NOBODY
+        return shut
     head = book.site.current(channel)
     if head is None or (published is not head and not is_floor):
         return None
     if published is not head and _is_passed(book, channel, published.release.version, head.release.version):
         return None
+    if not head.is_imported and _is_stopped(book, channel, head):
+        return shut
     return _head_rollout(book, channel, head)
 
 
@@ -174,8 +179,6 @@ def _is_stopped(book: Book, channel: str, published: PublishedRelease) -> bool:
 def _head_rollout(book: Book, channel: str, head: PublishedRelease) -> Object | None:
     if head.is_imported:
         return None  # who may have it was never said here
-    if _is_stopped(book, channel, head):
-        return _NOBODY
     rollout, now = book.site.rollouts.get(channel), book.site.generated_at
     return _EVERYBODY if rollout is None or rollout.complete <= now else _running(rollout, now)
 
