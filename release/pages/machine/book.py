@@ -206,18 +206,13 @@ def published_at(published: PublishedRelease) -> datetime | None:
 
 
 def fixes(published: PublishedRelease) -> tuple[Fix, ...]:
-    """What the notes, as they read now, say is fixed."""
-    return fixes_in(published.notes)
+    """What the notes, as they read now, say is fixed; not what they only mention."""
+    return tuple(fix for fix in fixes_in(published.notes) if fix.claimed)
 
 
 def cve_count(published: PublishedRelease) -> int:
-    """How many CVEs the notes name, each once."""
+    """How many CVEs the notes say are fixed, each once."""
     return len({fix.cve for fix in fixes(published)})
-
-
-def fixed_count(published: PublishedRelease) -> int:
-    """How many of them the notes say are fixed in something; others stand in text that may say anything."""
-    return len({fix.cve for fix in fixes(published) if fix.package is not None})
 
 
 def architectures(published: PublishedRelease) -> tuple[str, ...]:

@@ -10,15 +10,20 @@ from release.pages.machine.writing import SCHEMA_VERSION, dump, link, words
 from release.pages.site import Site
 from release.pages.wording import rfc3339
 
-MEANING = "What release notes tell. That a CVE or a channel is absent does not mean that it is unaffected."
+MEANING = (
+    "What release notes tell. That a CVE or a channel is absent does not mean that it is unaffected."
+    " What is only mentioned is not told to be fixed: read the notes."
+)
 
 
 def cves_document(site: Site) -> bytes:
     """Every CVE that any notes name, by year and number. Compact, because there are thousands.
 
     In ``fixed``, by channel, ``version`` is the first release that has the fix and is not withdrawn;
-    ``told`` is false where its own notes do not name the CVE, but it continues a release whose notes do.
-    ``withdrawn`` and ``earlier`` are there only where there is something to say.
+    ``told`` is false where its own notes do not tell of the fix, but those of a release that it continues do.
+    ``withdrawn`` and ``earlier`` are there only where there is something to say. In ``mentioned``, by
+    channel, is the highest version whose notes name the CVE, where the channel does not have the fix from
+    there on.
     """
     index = cve_index(site)
     return dump(
@@ -41,6 +46,7 @@ def _cve(cve: Cve) -> Json:
         "packages": words(cve.packages),
         "severity": cve.severity,
         "fixed": {channel: _fixed(fixed) for channel, fixed in cve.fixed.items()},
+        "mentioned": {channel: str(version) for channel, version in cve.mentioned.items()},
     }
 
 

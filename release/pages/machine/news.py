@@ -10,7 +10,7 @@ from enum import StrEnum
 from itertools import chain
 
 from release.pages import addresses
-from release.pages.machine.book import Book, fixed_count, moments
+from release.pages.machine.book import Book, cve_count, moments
 from release.pages.notices import NO_REASON, SOON, ends_soon, skipped
 from release.pages.records import ChannelEntry, KnownIssue, PublishedRelease, Stop, standing
 from release.pages.site import Site
@@ -156,7 +156,7 @@ def _arrival(book: Book, published: PublishedRelease, entry: ChannelEntry) -> Ne
     state = "withdrawn" if published.withdrawn else "paused" if standing(entry.pauses) else None
     title = f"{book.site.product} {channel_title(entry.name)} {release.version}"
     warnings = _warnings(published, entry)
-    fixes = fixed_count(published)
+    fixes = cve_count(published)
     told = [*warnings, summary(release, entry.name), *([f"Fixes {counted(fixes, 'CVE')}."] if fixes else [])]
     terms = (entry.name, *(["security"] if fixes else []), *([state] if state else []))
     corrected = [revision.recorded for revision in published.revisions]

@@ -22,7 +22,7 @@ SIGNATURE = ".sig"
 def release_document(book: Book, published: PublishedRelease) -> bytes:
     """The document. Paths are relative to it; null where there is nothing to take.
 
-    ``fixes`` is what the notes name, no more: absence does not mean unaffected.
+    ``fixes`` is what the notes say is fixed, no more: absence does not mean unaffected.
     """
     release, site = published.release, book.site
     page = addresses.api_release(release.version)

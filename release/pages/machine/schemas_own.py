@@ -316,6 +316,12 @@ def cves_schema() -> Schema:
     """Of ``api/v1/cves.json``."""
     fixed = record({"version": VERSION, "told": FLAG}, {"withdrawn": FLAG, "earlier": VERSION})
     cve = record(
-        {"id": CVE, "packages": every(TEXT), "severity": maybe(_severity()), "fixed": each(fixed, CHANNEL)}
+        {
+            "id": CVE,
+            "packages": every(TEXT),
+            "severity": maybe(_severity()),
+            "fixed": each(fixed, CHANNEL),
+            "mentioned": each(VERSION, CHANNEL),
+        }
     )
     return record({**_DATED, "meaning": TEXT, "page": PATH, "channels": every(CHANNEL), "cves": every(cve)})

@@ -56,12 +56,26 @@ def test_security_is_releases_whose_notes_name_cves_each_once() -> None:
     assert not any(key.startswith(("withdrawn", "issue")) for key in items)
 
 
-def test_a_cve_in_other_text_makes_no_security_release() -> None:
-    notes = "#### Changes:\n\n- Nobody is affected by CVE-2026-0009\n"
+@pytest.mark.parametrize(
+    "notes",
+    [
+        "#### Changes:\n\n- Nobody is affected by CVE-2026-0009\n",
+        "#### Known issues:\n\n- curl (CVE-2026-0009)\n",
+        "#### Security fixes:\n\n- Reverted the fix of CVE-2026-0009\n",
+    ],
+)
+def test_a_cve_in_other_text_makes_no_security_release(notes: str) -> None:
     release = imported("7.0.0", "stable", datetime(2022, 1, 1, tzinfo=UTC), notes=notes)
     sample = with_history(rich_site(), (release,))
     assert "stable/7.0.0" not in told(sample, "security")
     assert "Fixes" not in told(sample, "stable")["stable/7.0.0"]["summary"]
+
+
+def test_a_fix_without_a_package_makes_one() -> None:
+    notes = "#### Bug fixes:\n\n- Fixed a leak (CVE-2026-0009)\n"
+    release = imported("7.0.0", "stable", datetime(2022, 1, 1, tzinfo=UTC), notes=notes)
+    sample = with_history(rich_site(), (release,))
+    assert "Fixes 1 CVE." in told(sample, "security")["stable/7.0.0"]["summary"]
 
 
 def test_a_correction_changes_the_entry_and_says_so() -> None:
