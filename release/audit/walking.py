@@ -19,7 +19,7 @@ from release.digests import Digest
 from release.ledger.entries import CLOCK_SKEW, LedgerBrokenError
 from release.ledger.fields import format_time
 from release.ledger.fold import Trust, step
-from release.ledger.fold_corrections import AHEAD
+from release.ledger.fold_statements import AHEAD
 from release.ledger.kinds import Content, Genesis, IssueTold, NotesRevised, PolicyChanged, Statement
 from release.ledger.state import State
 from release.ledger.verified import VerifiedEntry

@@ -11,18 +11,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from release.ledger.fold_contradiction import need
-from release.ledger.fold_statements import place_of, signer_of
+from release.ledger.fold_statements import believed_time, place_of, signer_of
 from release.ledger.kinds import IssueTold, NotesRevised
 from release.ledger.state import IssueRecord, RevisionRecord, State, frozen
 from release.ledger.statements import issue_subject, revision_subject, statement_digest
 from release.ledger.verified import VerifiedEntry
-
-AHEAD = timedelta(days=31)
-"""How long after what the pipeline said last people's clocks are believed.
-
-Longer than a pipeline is silent, so that who corrects something in a quiet month is told of at the right
-time; short enough for a clock that is years ahead to do no harm that lasts.
-"""
 
 _SECOND = timedelta(seconds=1)
 
@@ -81,11 +74,7 @@ def _recorded(
 ) -> datetime:
     """When people are told that it was said. What follows cannot change it: feeds name entries by it.
 
-    A person's clock is their own. A wrong one must not say for years that something was just changed; and
-    what was said later is told as later, by a second if need be, or readers of feeds would overlook it.
+    What was said later is told as later, by a second if need be, or readers of feeds would overlook it.
     """
-    time = verified.entry.time
-    by_pipeline = verified.signer in state.pipeline_keys
-    if not by_pipeline and time - state.latest > AHEAD:
-        time = state.latest + AHEAD
+    time = believed_time(state, verified)
     return max(time, known[-1].recorded + _SECOND) if known else time

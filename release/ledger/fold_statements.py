@@ -7,7 +7,7 @@ holds as soon as it is recorded, whoever's it is. To stop too much is safe; the 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from release.catalog.naming import ledger_key
 from release.digests import Digest
@@ -35,6 +35,13 @@ from release.ledger.statements import (
     waiver_subject,
 )
 from release.ledger.verified import VerifiedEntry
+
+AHEAD = timedelta(days=31)
+"""How long after what the pipeline said last people's clocks are believed.
+
+Longer than a pipeline is silent, so that who says something in a quiet month is told of at the right time;
+short enough for a clock that is years ahead to do no harm that lasts.
+"""
 
 
 def request(content: RequestMade, state: State, verified: VerifiedEntry) -> State:
@@ -120,7 +127,7 @@ def stop(content: StopOrdered, state: State, verified: VerifiedEntry) -> State:
         statement=content.statement,
         subject=subject,
         signer=signer_of(verified),
-        recorded=verified.entry.time,
+        recorded=believed_time(state, verified),
     )
     after = replace(state, stops=frozen({**state.stops, digest: record}))
     return end_stopped(after, _stopped_at(state, verified))
@@ -139,6 +146,13 @@ def _check_stop(subject: StopSubject, state: State) -> None:
         head = state.heads.get(str(subject.channel))
         at = None if head is None else head.version
         need(at == subject.version, f"{subject.channel} is at {at}, there is no rollout of {subject.version}")
+
+
+def believed_time(state: State, verified: VerifiedEntry) -> datetime:
+    """When people are told that it was said. A person's clock is their own, and may be years ahead."""
+    time = verified.entry.time
+    by_pipeline = verified.signer in state.pipeline_keys
+    return time if by_pipeline else min(time, state.latest + AHEAD)
 
 
 def _stopped_at(state: State, verified: VerifiedEntry) -> datetime:

@@ -139,11 +139,15 @@ def _published(state: State, policy: Policy, release: Release, known: Known) -> 
 
 
 def _entry(state: State, head: Head, known: Known) -> ChannelEntry:
-    named = (head.channel, head.version)
+    def paused(stop: StopSubject) -> bool:
+        """What is paused in a stream is so in the channel that follows it, as ``State.pause_of`` has it."""
+        stopped = str(stop.channel)
+        return stop.version == head.version and head.channel in {stopped, base_of(stopped, state.streams)}
+
     return ChannelEntry(
         name=head.channel,
         since=head.since,
-        pauses=_stops(state, StopAction.PAUSE, lambda stop: (stop.channel, stop.version) == named),
+        pauses=_stops(state, StopAction.PAUSE, paused),
         hurry=_hurry(state, head),
         approvals=approvals_of(state, known.policy_of, head),
     )

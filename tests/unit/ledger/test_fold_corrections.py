@@ -10,7 +10,7 @@ import pytest
 from release.catalog.version import Version
 from release.digests import Digest
 from release.ledger.chain import EntryRefusedError, LedgerWriter
-from release.ledger.fold_corrections import AHEAD
+from release.ledger.fold_statements import AHEAD
 from release.ledger.kinds import Content, IssueTold, NotesRevised
 from release.ledger.state import State
 from release.ledger.statements import KNOWN_ISSUE, REVISION, statement_digest, write_statement

@@ -64,10 +64,24 @@ def test_stops_are_told_of_what_they_stop_also_when_they_are_lifted(story: Story
     assert [stop.reason for stop in first.withdrawn] == ["why withdraw"]
     assert first.withdrawals[0].since == story.now - DAY
     assert not second.withdrawals
-    for channel in ("alpha", "lts"):
-        other = site.on_channel(channel, Version(1, 0, 0))
-        assert other is not None
-        assert not other.pauses
+    other = site.on_channel("alpha", Version(1, 0, 0))
+    assert other is not None
+    assert not other.pauses
+
+
+def test_what_is_paused_in_a_stream_is_paused_in_the_channel_that_follows_it(story: Story) -> None:
+    story.stop(StopAction.PAUSE, "lts-2024", "1.0.0")
+    assert pauses(story) == {"alpha": 0, "lts-2024": 1, "lts": 1}
+
+
+def test_what_is_paused_in_a_channel_is_not_in_its_streams(story: Story) -> None:
+    story.stop(StopAction.PAUSE, "lts", "1.0.0")
+    assert pauses(story) == {"alpha": 0, "lts-2024": 0, "lts": 1}
+
+
+def pauses(story: Story) -> dict[str, int]:
+    """How often 1.0.0 was paused, by channel."""
+    return {entry.name: len(entry.pauses) for entry in story.site().releases[0].channels}
 
 
 def test_a_hurry_is_told_from_the_request_that_moved_the_channel(story: Story) -> None:

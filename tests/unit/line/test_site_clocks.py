@@ -11,8 +11,9 @@ from release.catalog.version import Version
 from release.digests import Digest
 from release.ledger.chain import LedgerWriter
 from release.ledger.fold import Trust
-from release.ledger.fold_corrections import AHEAD
-from release.ledger.kinds import IssueTold, NotesRevised
+from release.ledger.fold_statements import AHEAD
+from release.ledger.kinds import IssueTold, NotesRevised, StopOrdered
+from release.ledger.statements import StopAction
 from release.line.site import Known, site_from
 from release.line.yard import PagesOptions
 from release.pages.machine.atom import atom_feed
@@ -23,6 +24,7 @@ from release.pages.site import Site
 from release.promotion.known_issue import IssueReport, Progress
 from release.promotion.policy import Policy
 from release.promotion.revision import NotesRevision
+from release.promotion.stop import StopOrder
 from tests.unit.ledger.fakes import ALICE, NOW, PIPELINE, FakeKeyring, digest_of, released
 from tests.unit.line.story import DAY, POLICY, Story
 from tests.unit.line.test_site_facts import rolled_out
@@ -87,6 +89,24 @@ class Corrected(Story):
         content = IssueTold(statement=text, statement_signature=ALICE.sign(text.encode()))
         state = self.alone.append(lambda _state: content, now=clock)
         return state.issues["no-boot"][-1].recorded
+
+    def withdraw(self, clock: datetime) -> None:
+        """Alice withdraws 1.0.0, by her clock."""
+        order = StopOrder(
+            product="demo",
+            action=StopAction.WITHDRAW,
+            channel=None,
+            version=ONE,
+            release=digest_of("1.0.0"),
+            role="maintainer",
+            by=ALICE.fingerprint,
+            at=clock,
+            reason="It loses data",
+            advice="wait",
+        )
+        text = order.statement()
+        content = StopOrdered(statement=text, statement_signature=ALICE.sign(text.encode()))
+        self.alone.append(lambda _state: content, now=clock)
 
     def site(self) -> Site:
         releases = {
@@ -161,3 +181,10 @@ def test_what_was_told_stays_so_whatever_the_pipeline_says_later(story: Correcte
     story.tell(released("2.0.0"))
     assert story.state.revisions[ONE][0].recorded == ahead
     assert [one.identity for one in story.news(Kind.CORRECTION)] == named
+
+
+def test_a_stop_holds_at_once_and_is_told_of_at_a_time_that_can_be(story: Corrected) -> None:
+    story.withdraw(story.now + DECADE)
+    withdrawn = story.site().releases[0]
+    assert withdrawn.withdrawn
+    assert [stop.since for stop in withdrawn.withdrawals] == [story.state.latest + AHEAD]
