@@ -22,7 +22,7 @@ from release.ledger.kinds import (
     ReleaseRegistered,
     RequestMade,
 )
-from release.ledger.state import RevisionRecord
+from release.ledger.state import RevisionRecord, State
 from release.ledger.statements import (
     PolicySubject,
     RevisionSubject,
@@ -32,6 +32,7 @@ from release.ledger.statements import (
 )
 from release.promotion.policy import Policy
 from release.promotion.policy_file import read_policy
+from release.promotion.revision import may_correct, read_revision
 
 _LOST_NOTES = "pages show the text before it and say so: put back the file, or correct the notes once more"
 
@@ -196,16 +197,53 @@ def judge_evidence(digest: Digest, found: Digest | None, problem: str, namer: st
     )
 
 
-def judge_notes(place: str, digest: Digest, found: Digest | None, problem: str, namer: str) -> Finding | None:
-    """The same for a corrected text of a release's notes, at ``place``."""
+def notes_shown(state: State | None, policies: Mapping[Digest, Policy]) -> frozenset[str]:
+    """Where the corrected texts are that pages show: of each release the last that counts.
+
+    A correction of which nobody can say here whether it counts, its policy being unread, may be the last.
+    """
+    if state is None:
+        return frozenset()
+    found: set[str] = set()
+    for version, revisions in state.revisions.items():
+        for record in reversed(revisions):
+            counts = _counts(record, state.product, policies)
+            if counts is not False:
+                found.add(notes_key(version, record.notes))
+            if counts:
+                break
+    return frozenset(found)
+
+
+def _counts(record: RevisionRecord, product: str, policies: Mapping[Digest, Policy]) -> bool | None:
+    """None: it cannot be said."""
+    policy = policies.get(record.policy)
+    if policy is None:
+        return None
+    try:
+        said = read_revision(record.statement)
+    except InputError:
+        return False
+    return said.product == product and may_correct(policy, record.signer, said.by, said.role)
+
+
+def judge_notes(
+    place: str, digest: Digest, found: Digest | None, problem: str, namer: str, *, unused: bool = False
+) -> Finding | None:
+    """The same for a corrected text of a release's notes, at ``place``.
+
+    ``unused``: it is none of ``notes_shown``. Then nothing that pages say depends on it: whoever lost a text
+    corrects once more, and who has no right to correct can name what never was.
+    """
     if found == digest:
         return None
+    code = Code.NOTES_MISSING if found is None else Code.NOTES_ALTERED
     return Finding(
-        code=Code.NOTES_MISSING if found is None else Code.NOTES_ALTERED,
+        code=Code.UNUSED_NOTES_MISSING if unused else code,
         where=place,
         expected=f"the notes that {namer} names",
         found=problem or "none" if found is None else str(found),
-        hint=_LOST_NOTES,
+        hint=None if unused else _LOST_NOTES,
     )
 
 

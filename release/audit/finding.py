@@ -63,6 +63,7 @@ class Code(StrEnum):
     EVIDENCE_ALTERED = "evidence-altered"
     NOTES_MISSING = "notes-missing"
     NOTES_ALTERED = "notes-altered"
+    UNUSED_NOTES_MISSING = "unused-notes-missing"
     REVISION_UNFOUNDED = "revision-unfounded"
     RELEASE_MISSING = "release-missing"
     RELEASE_ALTERED = "release-altered"
@@ -125,6 +126,7 @@ _WARNINGS = frozenset(
         Code.WAIVER_IGNORED,
         Code.REVISION_IGNORED,
         Code.REVISION_UNFOUNDED,
+        Code.UNUSED_NOTES_MISSING,
         Code.ISSUE_IGNORED,
         Code.STATEMENT_POSTDATED,
         Code.PROPOSAL_MISSING,

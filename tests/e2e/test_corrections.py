@@ -99,15 +99,21 @@ def test_notes_are_corrected_by_one_person_and_nobody_overwrites_another_unseen(
         text.unlink()
         with pytest.raises(InputError, match=f"notes/{new.hex}"):
             record(opened, signed)
-    assert (Code.NOTES_MISSING, f"releases/{OLD}/notes/{new.hex}.md") in codes(yard)
-    (yard.mirror / "releases" / str(OLD) / "notes" / f"{seen['notes'][7:]}.md").unlink()
-    path.write_text("# Once more\n")
-    more = correction(yard, path, "ada", "--previous", seen["notes"], "--dry-run")
-    assert "+# Once more" in said(yard, capsys, *more), "what is lost can be corrected"
+    assert (Code.UNUSED_NOTES_MISSING, f"releases/{OLD}/notes/{new.hex}.md") in codes(yard)
+    lost = f"releases/{OLD}/notes/{seen['notes'][7:]}.md"
+    (yard.mirror / lost).unlink()
+    assert (Code.NOTES_MISSING, lost) in codes(yard)
     told = said(yard, capsys, "pages", "render")
     assert f"notes/{seen['notes'][7:]}.md: there is no such object" in told
-    page = (yard.mirror / "pages" / "releases" / str(OLD) / "index.html").read_text()
-    assert "the corrected text cannot be read at the moment" in page
+    page = yard.mirror / "pages" / "releases" / str(OLD) / "index.html"
+    assert "the corrected text cannot be read at the moment" in page.read_text()
+    path.write_text("# Once more\n")
+    said(yard, capsys, *correction(yard, path, "ada", "--previous", seen["notes"]))
+    found = codes(yard)
+    assert (Code.UNUSED_NOTES_MISSING, lost) in found
+    assert (Code.NOTES_MISSING, lost) not in found, "what is lost can be corrected"
+    assert "no such object" not in said(yard, capsys, "pages", "render")
+    assert "cannot be read at the moment" not in page.read_text()
 
 
 def test_what_cannot_be_shown_is_refused_before_anything_is_written(

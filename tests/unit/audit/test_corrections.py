@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from release.audit.documents import notes_shown
 from release.audit.finding import Code, Severity
 from release.bundle.layout import notes_key
 from release.catalog.naming import ledger_key
@@ -105,6 +106,42 @@ def test_a_text_that_is_gone_or_another_is_a_break(mirror: Mirror) -> None:
     del mirror.store.objects[PLACE]
     finding = mirror.only(Code.NOTES_MISSING)
     assert (finding.where, finding.severity) == (PLACE, Severity.BREAK)
+
+
+def test_a_lost_text_breaks_nothing_once_the_notes_were_corrected_again(mirror: Mirror) -> None:
+    entry = correct(mirror)
+    del mirror.store.objects[PLACE]
+    assert mirror.only(Code.NOTES_MISSING).severity is Severity.BREAK
+    newer = Digest.sha256(b"newer")
+    mirror.store.objects[notes_key(ONE, newer)] = b"newer"
+    correct(mirror, previous=Digest.sha256(b"new"), notes=newer)
+    del mirror.store.objects[PLACE]
+    finding = mirror.only(Code.UNUSED_NOTES_MISSING)
+    assert (finding.where, finding.severity, finding.found) == (PLACE, Severity.WARNING, "none")
+    assert finding.expected == f"the notes that {entry} names"
+    mirror.store.objects[PLACE] = b"old"
+    assert mirror.only(Code.UNUSED_NOTES_MISSING).found == str(Digest.sha256(b"old"))
+    mirror.store.objects[notes_key(ONE, newer)] = b"old"
+    assert mirror.one(Code.NOTES_ALTERED).where == notes_key(ONE, newer), "that one is shown"
+
+
+def test_who_may_not_correct_breaks_nothing_by_naming_what_never_was(mirror: Mirror) -> None:
+    correct(mirror)
+    never = Digest.sha256(b"never")
+    correct(mirror, MALLORY, by=MALLORY.fingerprint, previous=Digest.sha256(b"new"), notes=never)
+    finding = mirror.one(Code.UNUSED_NOTES_MISSING)
+    assert (finding.where, finding.severity) == (notes_key(ONE, never), Severity.WARNING)
+    assert not mirror.audit().broken
+    del mirror.store.objects[PLACE]
+    assert mirror.one(Code.NOTES_MISSING).where == PLACE, "what counts before it is still shown"
+
+
+def test_a_correction_that_cannot_be_judged_may_be_the_one_that_is_shown(mirror: Mirror) -> None:
+    correct(mirror)
+    (record,) = mirror.state.revisions[ONE]
+    assert notes_shown(mirror.state, {}) == {PLACE}
+    assert notes_shown(mirror.state, {record.policy: mirror.policy}) == {PLACE}
+    assert notes_shown(None, {}) == frozenset()
 
 
 @pytest.mark.parametrize(
