@@ -38,6 +38,8 @@ _WORDS = 3
 """In a package's name without prefix: ``tcpdump and libpcap``. What is longer is a sentence."""
 _NEAR = 400
 """Characters at the beginning of an item that are looked at for its name."""
+_TITLE = 60
+"""Characters in a line that can be a title."""
 _SEEN = 2048
 
 
@@ -93,14 +95,13 @@ def gravest(severities: Iterable[str | None]) -> str | None:
 @remembered
 def _fixes(notes: str) -> str:
     """The same as JSON, for a memo: a list of fields for each."""
-    every = [mention for mention in _mentions(notes) if _LIKE.search(mention.text)]
-    named = [(cve, mention) for mention in every for cve in cve_ids(mention.text)]
-    undone = {cve for cve, mention in named if mention.undone}
-    claimed = {cve for cve, mention in named if mention.claimed} - undone
+    every = [(mention, cve_ids(mention.text)) for mention in _mentions(notes)]
+    undone = {cve for mention, cves in every if mention.undone for cve in cves}
+    claimed = {cve for mention, cves in every if mention.claimed for cve in cves} - undone
     severities: dict[tuple[str, str | None], str | None] = {}
-    for mention in every:
+    for mention, cves in every:
         said = _severities(mention.text)
-        for cve in cve_ids(mention.text):
+        for cve in cves:
             if mention.claimed or cve not in claimed:
                 key = cve, mention.package
                 severities[key] = gravest([severities.get(key), said.get(cve)])
@@ -126,14 +127,20 @@ class _Mention:
 
 
 def _mentions(notes: str) -> Iterator[_Mention]:
+    """What is said where a CVE is named, and perhaps where none is."""
     for section, passage in _titled(notes):
-        heading = saying(section)
+        if not _LIKE.search(passage.text) and not _LIKE.search(section):
+            continue
+        heading = _heard(section)
         if passage.is_item:
             yield from _of_item(replace(passage, section=section), heading)
         else:
             said = heading | saying(passage.text)
             yield _Mention(None, passage.text, claimed=False, undone=said.undoes)
         yield _Mention(None, section, claimed=False, undone=heading.undoes)
+
+
+_heard = lru_cache(maxsize=_SEEN)(saying)
 
 
 def _titled(notes: str) -> Iterator[tuple[str, Passage]]:
@@ -143,10 +150,11 @@ def _titled(notes: str) -> Iterator[tuple[str, Passage]]:
         if passage.section != heading:
             heading = title = passage.section
         yield title, passage
-        first, *more = passage.text.split("\n")
-        last = more[-1] if more else "" if passage.is_item else first
+        _, broken, last = passage.text.rpartition("\n")
+        if (passage.is_item and not broken) or last.startswith(" ") or len(last) > _TITLE:
+            continue
         line = " ".join(re.sub(r"[*_`:]+", " ", last).split()).lower()
-        if not last.startswith(" ") and (is_open_matter(line) or Passage(line, "", is_item=False).kind):
+        if is_open_matter(line) or Passage(line, "", is_item=False).kind:
             title = line
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_LINK = re.compile(r"\]\([^)]*\)")
+_CVES = re.compile(r"(?:\[? ?\bCVE-[0-9]+-[0-9]+ ?(?:\]\([^)]{0,500}\))?[,;]?\s*)+", re.IGNORECASE)
+_LINK = re.compile(r"\]\([^)]{0,500}\)")
 _NAME = r"(?:[\w.+/-]{1,40}: )?"
 _FIX = re.compile(rf"[-+ ]*{_NAME}(?:security )?fix(?:es|ed)?\b", re.IGNORECASE)
 _NOT = r"(?:\b(?:not|never|cannot|neither|nor|nobody|none)|n['\u2019]t)(?: [\w-]+){0,3}"
@@ -31,8 +32,6 @@ _OPEN = re.compile(
     r"(?:issues?|problems?|bugs?|cves?|limitations?|vulnerabilit(?:y|ies))\b",
     re.IGNORECASE,
 )
-_TITLE = 60
-"""Characters in a line that can be a title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class Saying:
 
 def saying(text: str) -> Saying:
     """What Markdown says. A title of what is known and open denies everything below it."""
-    plain = " ".join(re.sub(r"[*_`]+", "", _LINK.sub("]", text)).split())
+    plain = " ".join(re.sub(r"[*_`]+", "", _LINK.sub("]", _CVES.sub("CVE ", text))).split())
     undoes = _UNDONE.search(_BY_REVERTING.sub("", plain)) is not None
     denies = undoes or any((_OPEN.match(plain), _DENIED.search(plain), _BY_REVERTING.search(plain)))
     return Saying(fixes=_FIX.match(plain) is not None, denies=denies, undoes=undoes)
@@ -68,4 +67,4 @@ def saying(text: str) -> Saying:
 
 def is_open_matter(line: str) -> bool:
     """Whether it is the title of what is known to be wrong and is not fixed: ``known issues``."""
-    return len(line) <= _TITLE and _OPEN.match(line) is not None
+    return _OPEN.match(line) is not None

@@ -133,6 +133,8 @@ def test_fixes_are_claimed_by_security_items_and_by_those_that_say_so(notes: str
         f"#### Known issues:\n\n- curl ({A})",
         f"#### Known issues:\n\n- Fix {A} by hand",
         f"#### Security fixes:\n\n- zlib\n\nKnown issues:\n\n- curl ({A})",
+        f"#### Security fixes:\n\n- zlib\n\nKnown issues of this release:\n\n- curl ({A})",
+        f"Known issues\n\n* curl ({A})",
         f"#### Security fixes:\n\n- zlib\n- Known issue in curl ({A})",
         f"#### Security fixes:\n\n- Flatcar is not affected of the backdoor ({A})",
         f"#### Security fixes:\n\n- Linux\n  * {A} (Flatcar is\n    not affected)",
