@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from release import canonical
+from release.bundle.layout import notes_key
 from release.catalog.version import Version
 from release.digests import Digest
 from release.errors import InputError, RefusedError
@@ -32,7 +33,7 @@ from release.ledger.statements import (
     statement_digest,
 )
 from release.line.issue_versions import check_known
-from release.line.notes_texts import read_notes
+from release.line.notes_texts import parse_notes, read_notes
 from release.line.policies import policy_key
 from release.line.requests import request_status
 from release.line.yard import Yard
@@ -341,7 +342,8 @@ def _check_named(yard: Yard, text: str, purpose: str) -> None:
     """Raises InputError where pages would be led to a text, or a release, that is not there."""
     if purpose == REVISION:
         corrected = revision_subject(text, "correction")
-        read_notes(yard.store, corrected.version, corrected.notes)
+        told = read_notes(yard.store, corrected.version, corrected.notes)
+        parse_notes(told.encode(), notes_key(corrected.version, corrected.notes))
     if purpose == KNOWN_ISSUE:
         check_known(yard, yard.ledger.state(), read_issue(text))
 

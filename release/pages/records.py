@@ -78,7 +78,7 @@ class Revision:
     """A correction of a release's notes after it was published: signed by a person, recorded in the ledger.
 
     ``recorded`` is when (aware, UTC), ``summary`` what was corrected, in plain text, ``notes`` the whole
-    new text in Markdown.
+    new text in Markdown; of one that was corrected since it may be left out, since no page shows it.
     """
 
     recorded: datetime
