@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-_CODE = re.compile(r"(?<!`)(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`)", re.DOTALL)
+_TICKS = re.compile(r"`+")
+_NO_LINE_END = re.compile(r"[^\n]")
 _ESCAPED = re.compile(r"\\[\\\[\]()]")
 _AUTO = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]{0,30}:[^<>\s]*)>")
-_REVERSED = re.compile(r"\(([^()\n]{0,200})\)\[(https?://[^\]\s]*)\]")
+_REVERSED = re.compile(r"\(([^()\n]{0,200})\)\[(https?://[^\[\]\s]*)\]")
 _BRACKET = re.compile(r"[\[\]]")
-_ADDRESS = re.compile(r"""\([ \t]*([^()\s]*(?:\([^()\s]*\)[^()\s]*)*)(?:[ \t]+"[^"\n]{0,200}")?[ \t]*\)""")
+_ADDRESS = re.compile(
+    r"""\([ \t]*+([^()\s]*+(?:\([^()\s]*+\)[^()\s]*+)*+)(?:[ \t]++"[^"\n]{0,200}")?+[ \t]*+\)"""
+)
 _DETACHED = re.compile(r"[ \t]+\(https?:")
 _BOX = re.compile(r"[ xX]?|!?\^\S+")
+_WORDS = 500
+"""Characters of a link's words that are read: links inside each other have those of all inner ones."""
 
 
 class Malformation(StrEnum):
@@ -36,7 +41,7 @@ class Malformation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link: its words, where it leads, and the place in the text where it begins."""
+    """A link: its words or their beginning, where it leads, and the place in the text where it begins."""
 
     words: str
     address: str
@@ -63,25 +68,53 @@ class Linked:
 
 def read_links(text: str) -> Linked:
     """The links of a Markdown text, in order. What is in code, or escaped, is none."""
-    plain = _ESCAPED.sub(_blank, _CODE.sub(_blank, text))
+    plain = _ESCAPED.sub(_blank, _without_code(text))
     links = [Link(match[1], match[1], match.start()) for match in _AUTO.finditer(plain)]
     malformed = [
         Malformed(Malformation.REVERSED, match[0][:80], match.start()) for match in _REVERSED.finditer(plain)
     ]
     plain = _REVERSED.sub(_blank, _AUTO.sub(_blank, plain))
-    kept, last = [], 0
+    spans = []
     for begin, found, end in _brackets(plain):
         if isinstance(found, Link):
             links.append(found)
-            kept += [plain[last:begin], " " * (end - begin)] if begin >= last else []
-            last = max(last, end)
+            spans.append((begin, end))
         else:
             malformed.append(found)
     return Linked(
         links=tuple(sorted(links, key=lambda one: one.at)),
         malformed=tuple(sorted(malformed, key=lambda one: (one.at, one.what))),
-        rest="".join([*kept, plain[last:]]),
+        rest=_without(plain, sorted(spans)),
     )
+
+
+def _without_code(text: str) -> str:
+    """Code is between two rows of equally many backticks (CommonMark 6.1), as soon as there are two."""
+    rows = [match.span() for match in _TICKS.finditer(text)]
+    last: dict[int, int] = {}
+    partners: list[int | None] = [None] * len(rows)
+    for index in reversed(range(len(rows))):
+        length = rows[index][1] - rows[index][0]
+        partners[index] = last.get(length)
+        last[length] = index
+    spans, index = [], 0
+    while index < len(rows):
+        partner = partners[index]
+        if partner is not None:
+            spans.append((rows[index][0], rows[partner][1]))
+            index = partner
+        index += 1
+    return _without(text, spans)
+
+
+def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """The text, blank where these are; they are in order of where they begin."""
+    kept, place = [], 0
+    for begin, end in spans:
+        if end > place:
+            kept += [text[place:begin], _NO_LINE_END.sub(" ", text[max(place, begin) : end])]
+            place = end
+    return "".join([*kept, text[place:]])
 
 
 def _brackets(plain: str) -> Iterator[tuple[int, Link | Malformed, int]]:
@@ -101,7 +134,7 @@ def _brackets(plain: str) -> Iterator[tuple[int, Link | Malformed, int]]:
 
 def _pair(plain: str, begin: int, end: int) -> Iterator[tuple[int, Link | Malformed, int]]:
     """What a pair of square brackets is."""
-    words, after = plain[begin + 1 : end], end + 1
+    words, after = plain[begin + 1 : min(end, begin + 1 + _WORDS)], end + 1
     address = _ADDRESS.match(plain, after)
     shown = plain[begin : begin + 80]
     if address is not None:
@@ -116,4 +149,4 @@ def _pair(plain: str, begin: int, end: int) -> Iterator[tuple[int, Link | Malfor
 
 def _blank(match: re.Match[str]) -> str:
     """As many spaces, and the line ends where they were."""
-    return re.sub(r"[^\n]", " ", match[0])
+    return _NO_LINE_END.sub(" ", match[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from release.notes.characters import FORBIDDEN
@@ -117,11 +117,20 @@ def _wrong_address(address: str) -> str:
 
 
 def _check_identifiers(text: str, linked: Linked) -> Iterator[tuple[int, str, str]]:
-    for found in malformed_cve_ids(text):
-        yield text.find(found), "cve", repr(found)
+    at = 0
+    for found in malformed_cve_ids(text):  # in the order in which they begin
+        at = text.find(found, at)
+        yield at, "cve", repr(found)
     said = "\n".join([*(link.words for link in linked.links), linked.rest])
+    places = _places(_LOWER, text)
     for small in dict.fromkeys(_LOWER.findall(said)):
-        yield text.find(small), "cve-case", repr(small)
+        yield places.get(small, 0), "cve-case", repr(small)
+    places = _places(_EXACT, text, str.upper)
     for name, count in sorted(Counter(one.upper() for one in _EXACT.findall(said)).items()):
         if count > 1:
-            yield text.upper().find(name), "cve-twice", f"{name} {count} times"
+            yield places.get(name, 0), "cve-twice", f"{name} {count} times"
+
+
+def _places(form: re.Pattern[str], text: str, fold: Callable[[str], str] = str) -> dict[str, int]:
+    """Where everything of that form is first; ``fold`` tells what counts as the same."""
+    return {fold(match[0]): match.start() for match in reversed([*form.finditer(text)])}

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 _BULLETS = re.compile(r"(?:(?:>|(?:[-*+]|[0-9]{1,9}[.)]|\[[ xX]\])(?=\s))\s*)*", re.ASCII)
-_BELOW = re.compile(r"\n\s*(?=>|[-*+]\s|[0-9]{1,9}[.)]\s)", re.ASCII)
+_BELOW = re.compile(r"\n[ \t]*+(?=>|[-*+]\s|[0-9]{1,9}[.)]\s)", re.ASCII)
 _LINK = re.compile(r"\[([^\[\]]*)\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*\)")
 _ADDRESS = re.compile(r"<?https?://[^\s()]*|<[^<>]{0,200}>", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(?=[!-/:-@\[-`{-~])")
@@ -76,6 +76,11 @@ def _is_long(version: str) -> bool:
     return "." in version or len(version) > _SHORT
 
 
+def _attached(word: str) -> re.Match[str] | None:
+    """A name and the version after it; None for what is long: the time to read it grows with its square."""
+    return _NAME_VERSION.fullmatch(word) if len(word) <= _NAME_LENGTH + _VERSION_LENGTH else None
+
+
 @dataclass(slots=True)
 class _Reader:
     """Reads words from left to right. What is said of a name ends where the next name begins."""
@@ -126,7 +131,8 @@ class _Reader:
             self.versions.append(word)
         elif any(letter.isalnum() for letter in word) or not word.isascii():
             if self.loose:
-                self.head += self.versions
+                for number in self.versions:
+                    self._add(number)
                 self.versions, self.loose = [], False
             elif self.versions:
                 yield from self._end()
@@ -147,7 +153,7 @@ class _Reader:
         passed = {*_FILLERS, *_LISTING, *self._name().lower().split()}
         told = told[next((at for at, word in enumerate(told) if word.lower() not in passed), -1) :]
         self.loose = False
-        attached = _NAME_VERSION.fullmatch(told[0])
+        attached = _attached(told[0])
         if _is_version(told[0]):
             self.versions += [told[0], *(word for word in told[1:] if _is_version(word) and _is_long(word))]
         elif attached is not None and attached["name"].lower() == self._name().lower():
@@ -178,7 +184,7 @@ class _Reader:
         """What was said up to here, if it has a version; and begin anew."""
         names = [name for name in (*self.names, self._name()) if name]
         prefix = self.labelled if self.labelled and (self._named() or self.names) else self.prefix
-        attached = _NAME_VERSION.fullmatch(names[-1]) if names and not self.versions else None
+        attached = _attached(names[-1]) if names and not self.versions else None
         if attached is not None:
             names[-1], self.versions = attached["name"], [attached["version"]]
         if self.versions:

@@ -10,8 +10,9 @@ these is told, with the reason.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 from release.bundle.change import Change, ChangeKind
 from release.bundle.diff import Direction, compare_versions
@@ -109,13 +110,21 @@ def promises_in(changes: Iterable[Change]) -> tuple[Promise, ...]:
     return tuple(
         sorted(
             {
-                Promise(said.name, _highest(said.versions), said.prefix, change.id)
+                promise
                 for change in changes
                 if change.kind is ChangeKind.UPDATES
-                for said in read_item(change.text)
+                for promise in _promised(change)
             }
         )
     )
+
+
+def _promised(change: Change) -> Iterator[Promise]:
+    """What one item promises. Versions that are said of many names at once are compared once."""
+    for _, alike in groupby(read_item(change.text), key=lambda said: id(said.versions)):
+        first, *others = alike
+        highest = _highest(first.versions)
+        yield from (Promise(said.name, highest, said.prefix, change.id) for said in (first, *others))
 
 
 def check_promises(

@@ -40,6 +40,12 @@ def test_boxes_to_tick_and_code_are_no_links() -> None:
     assert read_links("[ ] to do, [x] done, ``a [`b` c``, `[`").malformed == ()
 
 
+def test_the_rest_is_as_long_as_the_text_where_links_are_in_links_or_go_over_lines() -> None:
+    text = "a [b [c\nd](https://e) f](https://g) h\n`i\nj` k"
+    rest = "a " + " " * 5 + "\n" + " " * len("d](https://e) f](https://g)") + " h\n  \n   k"
+    assert read_links(text).rest == rest
+
+
 @given(st.text(alphabet="[]()`\\<>h: \n/", max_size=40))
 def test_any_text_is_read(text: str) -> None:
     read = read_links(text)
