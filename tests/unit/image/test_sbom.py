@@ -195,6 +195,24 @@ def test_other_documents_are_refused(document: dict[str, Any], message: str) -> 
         parse_sbom(json.dumps(document).encode(), "sbom")
 
 
+@pytest.mark.parametrize("number", [3, 20_001])
+def test_what_is_nested_counts(number: int) -> None:
+    """4,001 nested components took more than a second, and the longest document may hold a million."""
+    library: dict[str, Any] = {"type": "library", "name": "a"}
+    names = [{"license": {"name": f"l{index}"}} for index in range(number)]
+    nested = {**library, "components": [{**library, "components": [{**library, "name": "b"}] * number}]}
+    for component in (nested, {**library, "licenses": names}):
+        for document in ({"components": [component]}, {"metadata": {"component": component}}):
+            data = json.dumps({**_CYCLONE, **document}).encode()
+            if number < 20_000:
+                assert parse_sbom(data, "sbom").format is SbomFormat.CYCLONEDX
+            else:
+                with pytest.raises(
+                    InputError, match=r"sbom: (components|licenses): expected at most 20000, nes"
+                ):
+                    parse_sbom(data, "sbom")
+
+
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
