@@ -43,6 +43,9 @@ ADDRESSES_LIMIT = 1 << 20
 """Characters in the addresses of all links. One that is written once, ``[a]: https://...``, is on the page as
 often as ``[a]`` is."""
 
+CODE_AND_CELLS_LIMIT = 1_000_000
+"""The product of the "`" and the "|" in one line: each of these is sought in each span of code there."""
+
 TOP_HEADING = 3
 """The level that the outermost heading of the notes gets: below the page's and the section's."""
 
@@ -262,6 +265,9 @@ def _check_paragraphs(source: str) -> None:
         for sign in _SIGNS:
             if paragraph.count(sign) > SIGNS_LIMIT:
                 raise InputError(f"notes: more than {SIGNS_LIMIT} of {sign!r} in one paragraph")
+        for line in paragraph.split("\n"):
+            if line.count("`") * line.count("|") > CODE_AND_CELLS_LIMIT:
+                raise InputError(f"notes: too many '`' and '|' in one line at {line[:60]!r}")
         depth = 0
         for sign in re.findall(r"[][]", paragraph):
             depth = depth + 1 if sign == "[" else max(0, depth - 1)

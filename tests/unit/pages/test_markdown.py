@@ -188,6 +188,13 @@ def test_tables_that_would_fill_the_memory_are_refused_with_the_line() -> None:
             to_html(text)
 
 
+def test_a_line_full_of_code_and_cells_is_refused_at_once() -> None:
+    head = "|" + "`a`|" * 9_000
+    with pytest.raises(InputError, match="too many '`' and '|' in one line".replace("|", "[|]")):
+        to_html(head + "\n" + "-|" * 9_000 + "\n")
+    assert to_html("|" + "`a`|" * 500 + "\n|" + "-|" * 500).count("<code>") == 500
+
+
 def test_cells_are_counted_over_all_tables_of_a_text() -> None:
     part = table(100, 98) + "\n"
     assert to_html(part * (CELLS_LIMIT // 10_000)).count("<table>") == 5
