@@ -25,7 +25,7 @@ from release.line.policies import policy_key
 from release.line.requests import request_status
 from release.line.sources import registered_release
 from release.line.yard import Yard
-from release.notes.cves import cve_ids
+from release.notes.cves import fixes_in
 from release.promotion.baselines import Baselines, baselines
 from release.promotion.case import Case, PolicyCase, PromotionCase
 from release.promotion.policy_file import POLICY_LIMIT
@@ -262,7 +262,7 @@ def _cves(
     for version in sorted(state.releases, reverse=True):
         if version == release.version or (since is not None and since < version < release.version):
             one, _ = registered_release(yard.store, state, version)
-            named = cve_ids(one.notes)
+            named = tuple(dict.fromkeys(fix.cve for fix in fixes_in(one.notes) if fix.claimed))
             if named:
                 yield version, named
 

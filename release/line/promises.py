@@ -23,6 +23,7 @@ from release.notes.promises import (
     promises_in,
     updates_in,
 )
+from release.pages.markdown import to_html
 
 _SHOWN = 5
 _NAMED = 12
@@ -37,9 +38,10 @@ def check_notes(yard: Yard, space: Workspace, board: Board, package_list: Path) 
 
     Raises:
         RefusedError: the notes promise a version that the image does not have.
-        InputError: the list, or the notes, cannot be read.
+        InputError: the list, or the notes, cannot be read, or the notes cannot be rendered.
     """
     notes = read_text(space.notes)
+    to_html(notes)  # what cannot be shown on a page must not be published
     names = {**PACKAGE_NAMES, **{name.lower(): package for name, package in yard.package_names.items()}}
     outcome = check_promises(promises_in(updates_in(notes)), read_packages(package_list), names)
     write_record(space.board(board).promises, _record(outcome))

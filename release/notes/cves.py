@@ -24,8 +24,8 @@ _LIKE = re.compile(r"\bCVE-[0-9XN?]+(?:-[0-9XN?]+)?", re.IGNORECASE)
 _EXACT = re.compile(r"CVE-([0-9]{4})-([0-9]{4,19})", re.IGNORECASE)
 _MARK = re.compile(r"(?P<indent>\s*)[-*+]\s+")
 _NAMED = re.compile(
-    r"(?P<name>[A-Za-z0-9][A-Za-z0-9 ,:+._/`*-]*?)[ *`]*"
-    r"(?:[:-]?[ ]*(?:\((?:https?://[^\s()]*\) ?\()?[ ]*)?(?=\[|CVE-)|$)",
+    r"(?P<name>[A-Za-z0-9][A-Za-z0-9 ,:+._/`*-]*?)[ *`]*+"
+    r"(?:[:-]?+[ ]*+(?:\((?:https?://[^\s()]*+\) ?\()?[ ]*+)?(?=\[|CVE-)|$)",
     re.IGNORECASE,
 )
 _SEVERITY = re.compile(

@@ -22,7 +22,7 @@ WALL = 4
 _SEEN = 2048
 """Notes that are kept in memory: more than any site has."""
 _LINK = r"\[CVE-[0-9]{4}-[0-9]{4,19}\]\(https?://[^()\s]{1,500}\)"
-_WALL = re.compile(rf"{_LINK}(?:[ \t]*[,;]?[ \t]*{_LINK}){{{WALL - 1},}}", re.IGNORECASE | re.ASCII)
+_WALL = re.compile(rf"{_LINK}(?:[ \t]*+(?:[,;][ \t]*+)?+{_LINK}){{{WALL - 1},}}", re.IGNORECASE | re.ASCII)
 _SINCE = re.compile(r"<p><em>(Changes since <strong>[^<>]{1,100}</strong>):?</em>:?</p>\n?")
 _EMPTY = re.compile(r"<h([3-6])(?: id=\"[^\"]*\")?>[^<]*</h\1>\s*(?=<h([3-6])|\Z)")
 _NESTS = re.compile(r"<(/?)(?:ul|ol|li|blockquote|table|pre)\b")

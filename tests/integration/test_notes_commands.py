@@ -85,6 +85,18 @@ def test_notes_that_the_image_does_not_keep_stop_the_candidate_before_anything_i
     ) in capsys.readouterr().err
 
 
+def test_notes_that_no_page_can_show_stop_the_candidate(
+    small_yard: SmallYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = "  " + "|a" * 400 + "|\n  " + "|-" * 400 + "|\n" + "  |\n" * 400
+    (small_yard.root / "changelog" / "changes" / "2026-01-02-table.md").write_text(f"- A table\n\n{table}")
+    image_set = str(small_yard.image_set(NEW))
+    build = ["candidate", "build", image_set, "--version", str(NEW), "--channel", "alpha"]
+    assert small_yard.humpyard(*build) == 1
+    assert "cells" in capsys.readouterr().err
+    assert not list((small_yard.root / "work" / str(NEW)).rglob("payloads"))
+
+
 def test_a_release_tells_what_is_new_and_records_all_that_it_has(small_yard: SmallYard) -> None:
     changelog, work = small_yard.root / "changelog", small_yard.root / "work"
     (changelog / "security" / "2026-01-01-curl.md").write_text("- curl (CVE-2026-1111)\n")

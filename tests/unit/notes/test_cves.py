@@ -179,3 +179,10 @@ def test_the_gravest_severity_counts() -> None:
     assert gravest([None, "low", "critical", "high"]) == "critical"
     assert gravest([None]) is None
     assert fixes(f"- curl ({A} low)\n- curl ({A} high)\n- curl ({A})") == [(A, "curl", "high")]
+
+
+def test_a_name_that_never_ends_is_read_at_once() -> None:
+    """Half a second for every such line, once: minutes for a text."""
+    line = "  - a" + " " * 394 + "x\n"
+    text = "## Security fixes\n\n- b ([CVE-2026-0001](https://a/))\n" + line * 600
+    assert [fix.cve for fix in fixes_in(text)] == ["CVE-2026-0001"]

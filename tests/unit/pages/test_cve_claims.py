@@ -14,6 +14,8 @@ from release.pages.from_view import from_view
 from release.pages.security_view import MENTIONED, security_view
 from release.pages.site import Site
 from release.pages.view import fix_count
+from tests.unit.pages.test_release_page import history as notes_of
+from tests.unit.pages.test_release_page import page, section
 from tests.unit.pages.told import fixes, history, imported, ours, site_at, withdrawn
 
 A, B, C, D = "CVE-2026-0100", "CVE-2026-0200", "CVE-2026-0300", "CVE-2026-0400"
@@ -185,3 +187,10 @@ def test_a_cve_is_as_grave_as_the_gravest_of_its_fixes(order: int) -> None:
     notes = "#### Security fixes:\n\n" + "".join(lines)
     view = security_view(ours("1.0.2", "alpha", notes=notes), "releases/1.0.2/index.html")
     assert (view.count, view.severities) == (1, "1 critical")
+
+
+def test_what_notes_only_mention_is_no_fix_and_is_not_lost() -> None:
+    sample = notes_of("", "", "- Not affected by CVE-2026-7777\n")
+    security = section(page(sample, "1.0.10"), "security")
+    assert "No security fixes listed." in security
+    assert "CVE-2026-7777" in security

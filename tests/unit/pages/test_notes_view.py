@@ -8,7 +8,7 @@ import pytest
 
 from release.pages import notes_view
 from release.pages.markdown import BRACKET_LIMIT, NOTES_LIMIT
-from release.pages.notes_view import notes_parts
+from release.pages.notes_view import notes_parts, without_walls
 from release.pages.records import Revision
 from release.pages.render import render_site
 from tests.unit.pages.machine.rich import rich_site
@@ -42,3 +42,9 @@ def test_each_piece_between_parts_is_looked_at_once(monkeypatch: pytest.MonkeyPa
     assert [part.title for part in parts] == ["", "Changes since Beta 1.0.8"]
     assert len(looked) == 31
     assert sum(map(len, looked)) <= len(parts[0].html) + 1
+
+
+def test_blanks_after_a_link_are_read_at_once() -> None:
+    """More than a minute, once."""
+    text = "[CVE-2026-0001](https://a.example)" + " " * 250_000 + "x"
+    assert without_walls(text, frozenset()) == text
