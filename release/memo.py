@@ -9,6 +9,7 @@ trusted as the program: keep it where only the pipeline writes.
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +26,7 @@ _SOURCES = ("pages", "notes", "bundle", "catalog")
 """The packages below ``release`` whose functions remember, or are used by those that do."""
 _PATIENCE = 5.0
 """Seconds to wait for another process that writes."""
-_TABLE = "CREATE TABLE IF NOT EXISTS made (key BLOB PRIMARY KEY, value BLOB, digest BLOB) WITHOUT ROWID"
+_TABLE = "CREATE TABLE IF NOT EXISTS made (key BLOB PRIMARY KEY, value BLOB, digest BLOB)"
 
 
 class Memo:
@@ -37,15 +38,12 @@ class Memo:
         self._values: dict[bytes, str] = {}
         self._fresh: dict[bytes, str] = {}
         self._used: set[bytes] = set()
-        self._recalled = False
-        self._there: frozenset[bytes] | None = None
-        """Every key in the file, where that was read."""
 
     def find(self, name: str, text: str) -> str | None:
         """What the function ``name`` once made of ``text``; None when that is not known."""
         key = self._key(name, text)
         value = self._values.get(key)
-        if value is None and self._file is not None and not self._recalled:
+        if value is None and self._file is not None:
             value = self._file.read(key)
         if value is not None:
             self._values[key] = value
@@ -57,14 +55,6 @@ class Memo:
         key = self._key(name, text)
         self._values[key] = self._fresh[key] = value
         self._used.add(key)
-
-    def recall_all(self) -> None:
-        """Read everything from the file, which is then not asked again: other processes may not use it."""
-        if self._file is not None and not self._recalled:
-            found = self._file.read_all()
-            self._values = found | self._values
-            self._there = frozenset(found)
-            self._recalled = True
 
     def learned(self) -> object:
         """What became known since, and what was asked for: for ``learn``, in another process."""
@@ -81,7 +71,7 @@ class Memo:
     def keep(self, *, forget: bool = True) -> None:
         """Write what is new, and ``forget`` what was not asked for. What cannot be written is not kept."""
         if self._file is not None:
-            self._file.write(self._fresh, used=self._used if forget else None, there=self._there)
+            self._file.write(self._fresh, used=self._used if forget else None)
             self._fresh = {}
 
     def close(self) -> None:
@@ -162,7 +152,9 @@ class _File:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._process = os.getpid()
         self._connection: sqlite3.Connection | None = None
+        self._inherited: sqlite3.Connection | None = None
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
         if not self._open():
@@ -186,6 +178,8 @@ class _File:
         return True
 
     def read(self, key: bytes) -> str | None:
+        if self._process != os.getpid():
+            self._reopen()
         if self._connection is None:
             return None
         try:
@@ -196,33 +190,14 @@ class _File:
         except (sqlite3.Error, TypeError, ValueError):
             return None
 
-    def read_all(self) -> dict[bytes, str]:
-        if self._connection is None:
-            return {}
-        with suppress(sqlite3.Error, TypeError, ValueError):
-            rows = self._connection.execute("SELECT key, value, digest FROM made")
-            return {
-                bytes(key): bytes(value).decode()
-                for key, value, digest in rows
-                if _digest(key, value) == digest
-            }
-        return {}
-
-    def write(
-        self, fresh: Mapping[bytes, str], *, used: set[bytes] | None, there: frozenset[bytes] | None
-    ) -> None:
-        """Add values, and remove those that were not used; none when ``used`` is None.
-
-        ``there``: the keys in the file, where they are known. To list them takes as long as to read it.
-        """
+    def write(self, fresh: Mapping[bytes, str], *, used: set[bytes] | None) -> None:
+        """Add values, and remove those that were not used; none when ``used`` is None."""
         if self._connection is None:
             return
         rows = [(key, text.encode(), _digest(key, text.encode())) for key, text in fresh.items()]
         try:
-            if used is not None and there is None:
-                keys = self._connection.execute("SELECT key FROM made")
-                there = frozenset(bytes(key) for (key,) in keys)
-            unused = [] if used is None or there is None else [(key,) for key in there - used]
+            keys = [] if used is None else self._connection.execute("SELECT key FROM made")
+            unused = [(key,) for (key,) in keys if used is not None and key not in used]
             if not rows and not unused:
                 return
             self._connection.execute("BEGIN IMMEDIATE")
@@ -232,6 +207,11 @@ class _File:
         except (sqlite3.Error, TypeError):
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
+
+    def _reopen(self) -> None:
+        """In a fork of the process that opened it: a connection is of one process, and is not closed here."""
+        self._inherited, self._connection, self._process = self._connection, None, os.getpid()
+        self._open()
 
     def close(self) -> None:
         if self._connection is not None:

@@ -107,13 +107,13 @@ def _same(old: Path, place: Path, data: bytes) -> bool:
     what is linked after it was read.
     """
     try:
-        os.link(old.resolve(), place)
+        os.link(old, place)
     except OSError:  # another file system, or one without hard links
         if old.read_bytes() != data:
             return False
         place.write_bytes(data)
         return True
-    if place.read_bytes() == data:
+    if not place.is_symlink() and place.read_bytes() == data:  # of links it makes links
         return True
     place.unlink()
     return False

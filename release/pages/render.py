@@ -44,8 +44,6 @@ def render_site(
         processes = processors() if len(site.releases) >= WORTHWHILE else 1
     press = Press(templates, style=brand_style(site.brand))
     with _no_collections(), memo_in(memo) as known:
-        if processes > 1:
-            known.recall_all()
         _convert_ahead(known, [notes_text(published) for published in site.releases], processes)
         tasks = [partial(_files, source, site, press) for source in SOURCES]
         outcome = work_off(tasks, processes, known.learned)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TypeVar
 
 from release.pages.records import utc
 
 _T = TypeVar("_T")
+_TIMES = 4096
+"""Times that are kept in memory: a site has some for each release, and tells each of them on many pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +26,13 @@ class Time:
     day: str
 
 
+@lru_cache(maxsize=_TIMES)
 def rfc3339(time: datetime) -> str:
     """``2026-08-13T15:48:35Z``."""
     return utc(time).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@lru_cache(maxsize=_TIMES)
 def time_of(time: datetime) -> Time:
     """A time ready to print. All times on the pages are UTC and say so."""
     moment = utc(time)
