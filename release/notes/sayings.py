@@ -29,7 +29,7 @@ _UNDONE = re.compile(
 _BY_REVERTING = re.compile(rf"\bby (?:{_BACK})", re.IGNORECASE)
 _OPEN = re.compile(
     r"(?:known|open|outstanding|remaining|pending)[ -](?:security )?"
-    r"(?:issues?|problems?|bugs?|cves?|limitations?|vulnerabilit(?:y|ies))\b",
+    r"(?:issues?|problems?|bugs?|cves?|limitations?|vulnerability|vulnerabilities)\b",
     re.IGNORECASE,
 )
 

@@ -22,7 +22,7 @@ def test_people_read_the_last_day_and_programs_the_first_without() -> None:
     assert '"eolFrom": "2026-10-01"' in files["api/v1/products/exampleos.json"]
     for path, page in files.items():
         if path.endswith(".html"):
-            assert "upported until" not in page, path
+            assert "supported until" not in page.lower(), path
     calendar = support_calendar(stopped_site()).decode()
     assert "DTSTART;VALUE=DATE:20261001\r\nSUMMARY:ExampleOS LTS 2025: no support from today on" in calendar
 
