@@ -20,7 +20,15 @@ from release.ledger.entries import CLOCK_SKEW, LedgerBrokenError
 from release.ledger.fields import format_time
 from release.ledger.fold import Trust, step
 from release.ledger.fold_statements import AHEAD
-from release.ledger.kinds import Content, Genesis, IssueTold, NotesRevised, PolicyChanged, Statement
+from release.ledger.kinds import (
+    Content,
+    Genesis,
+    IssueTold,
+    NotesRevised,
+    PolicyChanged,
+    Statement,
+    StopOrdered,
+)
 from release.ledger.state import State
 from release.ledger.verified import VerifiedEntry
 from release.promotion.policy import Policy
@@ -191,7 +199,7 @@ def _dated(one: Opened, verified: VerifiedEntry, before: State | None, now: date
             found=format_time(time),
             hint="what must wait (soak, freeze windows) was judged at that time; or a clock is wrong",
         )
-    elif isinstance(one.content, NotesRevised | IssueTold):  # nothing is judged by people's clocks: told only
+    elif isinstance(one.content, NotesRevised | IssueTold | StopOrdered):
         yield Finding(
             code=Code.STATEMENT_POSTDATED,
             where=key,

@@ -45,6 +45,7 @@ def halt(content: RolloutHalted, state: State, verified: VerifiedEntry) -> State
         ),
         signer=verified.signer,
         recorded=verified.entry.time,
+        told=verified.entry.time,
     )
     after = replace(state, stops=frozen({**state.stops, record.digest: record}))
     return end_stopped(after, verified.entry.time)

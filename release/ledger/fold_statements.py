@@ -127,7 +127,8 @@ def stop(content: StopOrdered, state: State, verified: VerifiedEntry) -> State:
         statement=content.statement,
         subject=subject,
         signer=signer_of(verified),
-        recorded=believed_time(state, verified),
+        recorded=verified.entry.time,
+        told=believed_time(state, verified),
     )
     after = replace(state, stops=frozen({**state.stops, digest: record}))
     return end_stopped(after, _stopped_at(state, verified))

@@ -177,7 +177,7 @@ def _stops(state: State, action: StopAction, fits: Callable[[StopSubject], bool]
     """Stops of one kind that there are, and that there were."""
     return tuple(
         Stop(
-            since=record.recorded,
+            since=record.told,
             reason=record.subject.reason,
             advice=record.subject.advice,
             lifted=record.lifted_at,

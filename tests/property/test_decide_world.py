@@ -125,7 +125,12 @@ subjects = st.builds(
 def with_stop(state: State, subject: StopSubject) -> State:
     digest = digest_of(repr(subject))
     record = StopRecord(
-        digest=digest, statement="", subject=subject, signer=ERIN.fingerprint, recorded=SCENE.now
+        digest=digest,
+        statement="",
+        subject=subject,
+        signer=ERIN.fingerprint,
+        recorded=SCENE.now,
+        told=SCENE.now,
     )
     return replace(state, stops=frozen({**state.stops, digest: record}))
 

@@ -59,7 +59,7 @@ def _stop(action: StopAction, version: Version, channel: str | None, at: datetim
         reason="why",
     )
     name = digest_of(f"{subject}")
-    return StopRecord(digest=name, statement="", subject=subject, signer="A" * 40, recorded=at)
+    return StopRecord(digest=name, statement="", subject=subject, signer="A" * 40, recorded=at, told=at)
 
 
 @st.composite

@@ -16,9 +16,11 @@ from release.ledger.kinds import (
     Genesis,
     PointerMoved,
     RequestMade,
+    StopOrdered,
     read_content,
     write_content,
 )
+from release.ledger.statements import StopAction
 from tests.unit.audit.mirrors import Mirror, changed, version_file
 from tests.unit.ledger.fakes import PIPELINE, digest_of, made, released
 from tests.unit.promotion.scene import ALICE, BOB, CAROL, MALLORY
@@ -165,6 +167,14 @@ def test_a_persons_clock_that_is_ahead_is_theirs(mirror: Mirror) -> None:
     text = mirror.asked("2.0.0", "beta", BOB).statement()
     mirror.pretend(made(text, BOB), BOB, time=mirror.now + timedelta(hours=1))
     assert {code for code, _ in mirror.codes()} == {Code.HEAD_BEHIND}
+
+
+def test_a_stop_by_a_clock_that_is_ahead_is_told(mirror: Mirror) -> None:
+    text = mirror.order(StopAction.WITHDRAW, version="1.0.0", by=BOB.fingerprint).statement()
+    order = StopOrdered(statement=text, statement_signature=BOB.sign(text.encode()))
+    mirror.pretend(order, BOB, time=mirror.now + timedelta(days=90))
+    finding = mirror.one(Code.STATEMENT_POSTDATED)
+    assert (finding.where, finding.severity) == (ledger_key(6), Severity.WARNING)
 
 
 def test_what_cannot_be_so_is_told_and_walked_past(mirror: Mirror) -> None:

@@ -188,3 +188,5 @@ def test_a_stop_holds_at_once_and_is_told_of_at_a_time_that_can_be(story: Correc
     withdrawn = story.site().releases[0]
     assert withdrawn.withdrawn
     assert [stop.since for stop in withdrawn.withdrawals] == [story.state.latest + AHEAD]
+    (record,) = story.state.stops.values()
+    assert record.recorded == story.now + DECADE, "what the head says of it, and how long files are kept"
