@@ -97,8 +97,8 @@ class StopRecord:
     """A stop as recorded. ``lifted`` names the request that lifted it, None while it stands.
 
     A rollout that the pipeline halted is one, too, by the digest of its entry and without a statement.
-    ``recorded`` is the time of the entry, by the clock of whoever stopped it, ``told`` the time that people are
-    told: the same, unless that clock was far ahead.
+    ``recorded`` is the time of the entry, by the clock of whoever stopped it, ``told`` the time that people
+    are told: the same, unless that clock was far ahead.
     """
 
     digest: Digest
