@@ -209,9 +209,12 @@ class _Tables(TableProcessor):
 
 
 def _too_many_cells(text: str, head: str) -> InputError:
-    line = text.expandtabs(4).partition(head)[0].count("\n") + 1
+    """Names the table by its line; by its head, where that is not in the text just once, as it was read."""
+    written = text.expandtabs(4)
+    line = written.count("\n", 0, written.find(head)) + 1
+    where = f"line {line}" if written.count(head) == 1 else f"at {head[:60]!r}"
     return InputError(
-        f"notes, line {line}: with the table there, tables have more than {CELLS_LIMIT:,} cells",
+        f"notes, {where}: with the table there, tables have more than {CELLS_LIMIT:,} cells",
         hint="every row gets as many cells as the head has: make it narrower or shorter, or write a list",
     )
 

@@ -188,6 +188,18 @@ def test_tables_that_would_fill_the_memory_are_refused_with_the_line() -> None:
             to_html(text)
 
 
+def test_a_table_whose_line_cannot_be_told_is_named_by_its_head() -> None:
+    """A small table of the same head is not blamed, nor the end of the text for a head that was rewritten."""
+    big = table(300, 200)
+    head = r"notes, at '\|a\|a[|a]{56}': with the table there, tables have more than 50,000 cells"
+    with pytest.raises(InputError, match=head):
+        to_html(table(300, 1) + "\n" + big)
+    with pytest.raises(InputError, match="notes, line 4: "):
+        to_html("|b|b|\n|-|-|\n\n" + big)
+    with pytest.raises(InputError, match=r"notes, at '\\\\#a\|a\|a[|a]{53}': "):
+        to_html("#a" + "|a" * 299 + "\n-" + "|-" * 299 + "\n" + "|\n" * 200 + "\nend\n")
+
+
 def test_a_line_full_of_code_and_cells_is_refused_at_once() -> None:
     head = "|" + "`a`|" * 9_000
     with pytest.raises(InputError, match="too many '`' and '|' in one line".replace("|", "[|]")):
