@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from release.audit.finding import Code, Finding
@@ -32,7 +32,7 @@ from release.ledger.statements import (
 )
 from release.promotion.policy import Policy
 from release.promotion.policy_file import read_policy
-from release.promotion.revision import may_correct, read_revision
+from release.promotion.revision import given_revision
 
 _LOST_NOTES = "pages show the text before it and say so: put back the file, or correct the notes once more"
 
@@ -197,8 +197,13 @@ def judge_evidence(digest: Digest, found: Digest | None, problem: str, namer: st
     )
 
 
-def notes_shown(state: State | None, policies: Mapping[Digest, Policy]) -> frozenset[str]:
-    """Where the corrected texts are that pages show: of each release the last that counts.
+def notes_shown(
+    state: State | None, policies: Mapping[Digest, Policy], there: Container[str]
+) -> frozenset[str]:
+    """Where the corrected texts are that pages show, or would show, were they not lost.
+
+    Of each release the last that counts; and, since pages go back as far as they must, the one before each
+    that is not ``there``, which are the places whose text is the one that was named.
 
     A correction of which nobody can say here whether it counts, its policy being unread, may be the last.
     """
@@ -207,24 +212,21 @@ def notes_shown(state: State | None, policies: Mapping[Digest, Policy]) -> froze
     found: set[str] = set()
     for version, revisions in state.revisions.items():
         for record in reversed(revisions):
+            place = notes_key(version, record.notes)
             counts = _counts(record, state.product, policies)
             if counts is not False:
-                found.add(notes_key(version, record.notes))
-            if counts:
+                found.add(place)
+            if counts and place in there:
                 break
     return frozenset(found)
 
 
 def _counts(record: RevisionRecord, product: str, policies: Mapping[Digest, Policy]) -> bool | None:
     """None: it cannot be said."""
-    policy = policies.get(record.policy)
-    if policy is None:
-        return None
     try:
-        said = read_revision(record.statement)
-    except InputError:
-        return False
-    return said.product == product and may_correct(policy, record.signer, said.by, said.role)
+        return given_revision(record, product, policies.__getitem__) is not None
+    except KeyError:
+        return None
 
 
 def judge_notes(

@@ -8,7 +8,7 @@ meanwhile is looked at again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -160,7 +160,7 @@ def _report(reading: MirrorReading, auditor: Auditor, ledger: _Ledger) -> tuple[
         *check_seen(auditor.seen, ledger.head, derived.digests),
         *faults,
         *_evidence(reading, named),
-        *_notes(reading, named, documents.notes_shown(state, policies)),
+        *_notes(reading, named, state, policies),
         *(finding for one in releases.values() for finding in one.findings),
         *_foundations(state, releases),
         *collection_findings(derived.collections, policies, releases),
@@ -214,9 +214,15 @@ def _evidence(reading: MirrorReading, named: Named) -> Iterator[Finding]:
             yield finding
 
 
-def _notes(reading: MirrorReading, named: Named, shown: Collection[str]) -> Iterator[Finding]:
+def _notes(
+    reading: MirrorReading, named: Named, state: State | None, policies: Mapping[Digest, Policy]
+) -> Iterator[Finding]:
+    """All are read before one is judged: which of them pages need depends on which are there."""
+    read = {place: reading.digest(place, NOTES_BYTES) for place in named.notes}
+    there = {place for place, (digest, _) in named.notes.items() if read[place][0] == digest}
+    shown = documents.notes_shown(state, policies, there)
     for place, (digest, namer) in named.notes.items():
-        found, problem = reading.digest(place, NOTES_BYTES)
+        found, problem = read[place]
         finding = documents.judge_notes(place, digest, found, problem, namer, unused=place not in shown)
         if finding is not None:
             yield finding

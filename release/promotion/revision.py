@@ -17,7 +17,7 @@ from release.catalog.version import Version
 from release.digests import Digest
 from release.errors import InputError
 from release.ledger.fields import Fingerprint, Line, Reader, Sha256, Utc, VersionText, Word
-from release.ledger.state import State
+from release.ledger.state import RevisionRecord, State
 from release.ledger.statements import REVISION, read_statement, statement_digest, write_statement
 from release.promotion.policy import Policy
 
@@ -79,21 +79,26 @@ class GivenRevision:
 
 
 def revisions_that_count(state: State, version: Version, policy_of: PolicyOf) -> tuple[GivenRevision, ...]:
-    """The corrections of a release that count, the oldest first.
+    """The corrections of a release that count, the oldest first. Raises as ``policy_of``."""
+    given = (given_revision(record, state.product, policy_of) for record in state.revisions.get(version, ()))
+    return tuple(one for one in given if one is not None)
 
-    Signed by whom they name, who held a correction role under the policy in force then, for this product.
-    What cannot be read corrects nothing. Raises as ``policy_of``.
+
+def given_revision(record: RevisionRecord, product: str, policy_of: PolicyOf) -> GivenRevision | None:
+    """What a correction says if it counts, else None; the one rule for pages and for those who audit them.
+
+    It counts if who signed it is whom it names, held a correction role under the policy in force then, and
+    said it of this product. What cannot be read corrects nothing, whatever the policy, which is not asked
+    for then. Raises as ``policy_of``.
     """
-    found = []
-    for record in state.revisions.get(version, ()):
-        try:
-            said = read_revision(record.statement)
-        except InputError:
-            continue
-        policy = policy_of(record.policy)
-        if said.product == state.product and may_correct(policy, record.signer, said.by, said.role):
-            found.append(GivenRevision(revision=said, signer=record.signer, recorded=record.recorded))
-    return tuple(found)
+    try:
+        said = read_revision(record.statement)
+    except InputError:
+        return None
+    policy = policy_of(record.policy)
+    if said.product != product or not may_correct(policy, record.signer, said.by, said.role):
+        return None
+    return GivenRevision(revision=said, signer=record.signer, recorded=record.recorded)
 
 
 def may_correct(policy: Policy, signer: str, by: str, role: str) -> bool:

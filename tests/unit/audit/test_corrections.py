@@ -14,10 +14,13 @@ from release.bundle.layout import notes_key
 from release.catalog.naming import ledger_key
 from release.catalog.version import Version
 from release.digests import Digest
+from release.errors import InputError
 from release.ledger.chain import LedgerWriter
 from release.ledger.entries import CLOCK_SKEW
 from release.ledger.fields import format_time
 from release.ledger.kinds import Content, IssueTold, NotesRevised
+from release.ledger.statements import REVISION, read_statement, write_statement
+from release.line.site_people import revisions_of
 from release.promotion.known_issue import IssueReport, Progress
 from release.promotion.revision import NotesRevision
 from tests.unit.audit.mirrors import Mirror
@@ -121,8 +124,58 @@ def test_a_lost_text_breaks_nothing_once_the_notes_were_corrected_again(mirror: 
     assert finding.expected == f"the notes that {entry} names"
     mirror.store.objects[PLACE] = b"old"
     assert mirror.only(Code.UNUSED_NOTES_MISSING).found == str(Digest.sha256(b"old"))
+    mirror.store.objects[PLACE] = b"new"
     mirror.store.objects[notes_key(ONE, newer)] = b"old"
-    assert mirror.one(Code.NOTES_ALTERED).where == notes_key(ONE, newer), "that one is shown"
+    assert mirror.only(Code.NOTES_ALTERED).where == notes_key(ONE, newer), "that one is shown"
+
+
+def test_a_text_that_pages_would_fall_back_to_is_a_break_too(mirror: Mirror) -> None:
+    places = correct_twice_more(mirror)
+
+    def faults() -> list[tuple[Code, str]]:
+        return [fault for fault in mirror.codes() if fault[1] in places]
+
+    assert faults() == []
+    del mirror.store.objects[places[1]]
+    assert faults() == [(Code.UNUSED_NOTES_MISSING, places[1])]
+    mirror.store.objects[places[2]] = b"altered"
+    lost = [(Code.NOTES_MISSING, places[1]), (Code.NOTES_ALTERED, places[2])]
+    assert faults() == lost
+    mirror.store.objects[PLACE] = b"altered"
+    assert faults() == [(Code.NOTES_ALTERED, PLACE), *lost]
+    mirror.store.objects[places[2]] = b"newest"
+    assert faults() == [(Code.UNUSED_NOTES_MISSING, place) for place in places[:2]], "the last one is back"
+
+
+def correct_twice_more(mirror: Mirror) -> list[str]:
+    """Three corrections that count, and one that does not before the last; where the three texts are."""
+    correct(mirror)
+    for previous, notes, key in (
+        (b"new", b"newer", ERIN),
+        (b"newer", b"never", MALLORY),
+        (b"never", b"newest", ERIN),
+    ):
+        digest = Digest.sha256(notes)
+        correct(mirror, key, by=key.fingerprint, previous=Digest.sha256(previous), notes=digest)
+        mirror.store.objects[notes_key(ONE, digest)] = notes
+    return [notes_key(ONE, Digest.sha256(text)) for text in (b"new", b"newer", b"newest")]
+
+
+def test_texts_that_are_shown_are_those_that_pages_ask_for(mirror: Mirror) -> None:
+    places = correct_twice_more(mirror)
+    policies = {mirror.policy.digest: mirror.policy}
+    for number in range(8):
+        there = {place for bit, place in enumerate(places) if number >> bit & 1}
+        asked: list[str] = []
+
+        def read(version: Version, digest: Digest, there: set[str] = there, asked: list[str] = asked) -> str:
+            asked.append(notes_key(version, digest))
+            if asked[-1] not in there:
+                raise InputError(f"{asked[-1]}: none")
+            return "# Notes"
+
+        revisions_of(mirror.state, ONE, policies.__getitem__, read)
+        assert notes_shown(mirror.state, policies, there) == set(asked), sorted(there)
 
 
 def test_who_may_not_correct_breaks_nothing_by_naming_what_never_was(mirror: Mirror) -> None:
@@ -139,9 +192,18 @@ def test_who_may_not_correct_breaks_nothing_by_naming_what_never_was(mirror: Mir
 def test_a_correction_that_cannot_be_judged_may_be_the_one_that_is_shown(mirror: Mirror) -> None:
     correct(mirror)
     (record,) = mirror.state.revisions[ONE]
-    assert notes_shown(mirror.state, {}) == {PLACE}
-    assert notes_shown(mirror.state, {record.policy: mirror.policy}) == {PLACE}
-    assert notes_shown(None, {}) == frozenset()
+    for there in (set(), {PLACE}):
+        assert notes_shown(mirror.state, {}, there) == {PLACE}
+        assert notes_shown(mirror.state, {record.policy: mirror.policy}, there) == {PLACE}
+        assert notes_shown(None, {}, there) == frozenset()
+
+
+def test_a_correction_that_cannot_be_read_is_shown_by_nobody_whatever_the_policy(mirror: Mirror) -> None:
+    made = read_statement(revised(mirror).statement, REVISION, "test")
+    text = write_statement(REVISION, {**made, "more": 1})
+    write(mirror, NotesRevised(statement=text, statement_signature=ERIN.sign(text.encode())))
+    assert len(mirror.state.revisions[ONE]) == 1
+    assert notes_shown(mirror.state, {}, set()) == frozenset()
 
 
 @pytest.mark.parametrize(
