@@ -41,8 +41,11 @@ def revisions_of(
     Only the last has its text, since no page shows another: a text that was corrected since is not read, and
     costs nothing.
 
-    Times are those of the entries, and so by the clocks of those who wrote them: they may be later than
-    ``state.latest``. ``policy_of`` and ``read_notes`` are not asked where nothing was corrected.
+    Times are ``recorded`` of the ledger's state. They may be later than ``state.latest``: a person's clock is
+    believed until 31 days after the pipeline's last entry before theirs, and each correction of a release is
+    at least a second later than the one before it, whatever the clock said.
+
+    ``policy_of`` and ``read_notes`` are not asked where nothing was corrected.
     """
     try:
         given = revisions_that_count(state, version, policy_of)
