@@ -8,6 +8,7 @@ from release.pages import addresses
 from release.pages.cve_index import cve_index
 from release.pages.lineage import NOTHING, software_versions
 from release.pages.links import Link, release_link
+from release.pages.notices import waits_for
 from release.pages.order import is_lower
 from release.pages.records import AnyRelease, PublishedRelease
 from release.pages.site import Site
@@ -37,10 +38,14 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Onward:
-    """``move`` is the best that can be taken now; where nothing can, ``waiting`` is what goes on."""
+    """``move`` is the best that can be taken now; where nothing can, ``waiting`` is what goes on.
+
+    Where that is a stream, ``later`` says what to wait for, as the channel's page does; else it is empty.
+    """
 
     move: Move | None
-    waiting: tuple[Link, ...]
+    waiting: tuple[Link, ...] = ()
+    later: str = ""
 
 
 def has_ended(site: Site, channel: str) -> bool:
@@ -51,21 +56,24 @@ def has_ended(site: Site, channel: str) -> bool:
 def onward_of(site: Site, published: PublishedRelease, channel: str, page: str) -> Onward:
     """From the ended ``channel``: to the newest stream beside it, else to the most settled channel.
 
-    Nobody is sent to a release that is withdrawn, or whose rollout is paused.
+    Nobody is sent to a release that is withdrawn, or whose rollout is paused; nor out of streams while one
+    of them goes on, because there is no way back down: what stops it will be over.
     """
-    waiting: list[Link] = []
-    for name in _going_on(site, channel):
-        head = site.current(name)
-        if head is None:
-            continue
-        word = stopped(head, name)
-        text = f"{channel_title(name)} {head.release.version}"
-        if not word:
-            return Onward(move=_move(site, published, head, text, page), waiting=())
-        # That it is withdrawn, every link says by itself.
-        said = text if head.withdrawn else text + aside(word)
-        waiting.append(release_link(site, head.release.version, page, said))
-    return Onward(move=None, waiting=tuple(waiting))
+    streams, others = _going_on(site, channel)
+    found = [(name, head) for name in streams or others if (head := site.current(name))]
+    for name, head in found:
+        if not stopped(head, name):
+            text = f"{channel_title(name)} {head.release.version}"
+            return Onward(move=_move(site, published, head, text, page))
+    later = next((waits_for(head, name) for name, head in found if streams), "")
+    return Onward(move=None, waiting=tuple(_stopped(site, *one, page) for one in found), later=later)
+
+
+def _stopped(site: Site, channel: str, head: PublishedRelease, page: str) -> Link:
+    text = f"{channel_title(channel)} {head.release.version}"
+    # That it is withdrawn, every link says by itself.
+    said = text if head.withdrawn else text + aside(stopped(head, channel))
+    return release_link(site, head.release.version, page, said)
 
 
 def software_rows(before: AnyRelease, after: AnyRelease) -> tuple[SoftwareRow, ...]:
@@ -93,12 +101,16 @@ def _change(before: str | None, after: str | None) -> str:
     return "changed" if lower is None else "downgraded" if lower else "updated"
 
 
-def _going_on(site: Site, channel: str) -> list[str]:
-    """Channels that have not ended: streams beside this one, the newest first; then the others."""
+def _going_on(site: Site, channel: str) -> tuple[list[str], list[str]]:
+    """Channels that have not ended: streams beside this one, the newest first; and the others.
+
+    Only those that have a release.
+    """
     base, _, year = channel.rpartition("-")
-    alive = [one.name for one in reversed(tuple(site.channels)) if not has_ended(site, one.name)]
+    names = [one.name for one in reversed(tuple(site.channels)) if one.name in site.heads]
+    alive = [name for name in names if not has_ended(site, name)]
     streams = [name for name in alive if year.isdecimal() and name.startswith(f"{base}-")]
-    return [*streams, *(name for name in alive if name not in site.support and not site.streams(name))]
+    return streams, [name for name in alive if name not in site.support and not site.streams(name)]
 
 
 def _move(site: Site, published: PublishedRelease, head: PublishedRelease, text: str, page: str) -> Move:

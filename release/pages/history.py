@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from release.pages.links import Link, release_link
-from release.pages.notices import is_told_by_parent, skipped
+from release.pages.notices import inherited_pauses, is_told_by_parent, skipped
 from release.pages.records import ChannelEntry, PublishedRelease, Stop
 from release.pages.site import Site
 from release.pages.wording import Time, channel_title, time_of
@@ -50,10 +50,13 @@ def _in_channel(site: Site, published: PublishedRelease, entry: ChannelEntry, pa
     else:
         before = published.is_imported or _was_before(published, entry)
         yield _event(entry.since, f"Published in {title}" if before else f"{title} offers it")
-    for stop in entry.pauses:
+    inherited = inherited_pauses(site, published, entry)
+    for stop in (stop for stop in entry.pauses if stop not in inherited):
         begun = "halted by itself" if stop.automatic else "paused"
         yield from _stop(stop, f"Rollout in {title} {begun}", f"Rollout in {title} goes on")
-    newer = site.successor(entry.name, published.release.version)
+    version = published.release.version
+    # Nothing took the place of what the channel is at, also where a history has more above it.
+    newer = None if site.heads.get(entry.name) == version else site.successor(entry.name, version)
     replaced = None if newer is None else site.on_channel(entry.name, newer)
     told = site.inherited(entry.name) if is_told_by_parent(site, published, entry) else ()
     for stop in (stop for stop in site.freezes.get(entry.name, ()) if stop not in told):

@@ -66,7 +66,7 @@ def release_notices(site: Site, published: PublishedRelease, page: str) -> tuple
         found.append(_collected(site, published, published.collected, page))
     for entry in entries:
         if is_current(site, published, entry):
-            found += _paused(published, entry, page)
+            found += _paused(published, entry, page, told=inherited_pauses(site, published, entry, now=True))
             with_parent = is_told_by_parent(site, published, entry)
             found += _frozen(site, entry.name, only_own=with_parent)
             found += _support(site, entry.name, page)
@@ -88,7 +88,7 @@ def index_notices(site: Site) -> tuple[Notice, ...]:
         published = site.current(name)
         entry = published and published.entry(name)
         if published and entry:
-            found += _paused(published, entry, page)
+            found += _paused(published, entry, page, told=inherited_pauses(site, published, entry, now=True))
         found += _frozen(site, name, only_own=True)
     for name in settled_first:
         if not _is_long_over(site, name):
@@ -127,8 +127,20 @@ def is_told_by_parent(site: Site, published: PublishedRelease, entry: ChannelEnt
     return bool(parent and is_current(site, published, parent))
 
 
+def inherited_pauses(
+    site: Site, published: PublishedRelease, entry: ChannelEntry, *, now: bool = False
+) -> tuple[Stop, ...]:
+    """Pauses in the entry's channel, lifted ones too, that it has because a stream of it has them.
+
+    ``now``: only of streams that are at the release, whose banners say so.
+    """
+    streams = (published.entry(name) for name in site.streams(entry.name))
+    told = [one for one in streams if one and not (now and site.current(one.name) is not published)]
+    return tuple(stop for stop in entry.pauses if any(stop in one.pauses for one in told))
+
+
 def ends_soon(site: Site, channel: str) -> bool:
-    """Whether support of a stream had ended, or was about to, when the data was last changed."""
+    """Whether support of a stream had ended, or was about to, at the site's ``generated_at``."""
     support = site.support.get(channel)
     return support is not None and support.ends - SOON <= site.generated_at
 
@@ -140,6 +152,12 @@ def successor(site: Site, stream: str) -> str | None:
     streams = site.streams(site.support[stream].stream_of)
     place = streams.index(stream) + 1
     return streams[place] if place < len(streams) else None
+
+
+def waits_for(published: PublishedRelease, channel: str) -> str:
+    """What machines that move to a channel wait for, in words; empty where they can take what it is at."""
+    version, word = published.release.version, stopped(published, channel)
+    return f"{channel_title(channel)}, once it has what can be taken: {version} is {word}." if word else ""
 
 
 def _is_news(site: Site, published: PublishedRelease) -> bool:
@@ -204,9 +222,12 @@ def _is_paused(site: Site, channel: str) -> bool:
     return bool(entry and standing(entry.pauses))
 
 
-def _paused(published: PublishedRelease, entry: ChannelEntry, page: str) -> Iterator[Notice]:
+def _paused(
+    published: PublishedRelease, entry: ChannelEntry, page: str, *, told: tuple[Stop, ...] = ()
+) -> Iterator[Notice]:
+    """One banner for each pause that is not ``told`` beside it."""
     version, title = published.release.version, channel_title(entry.name)
-    for stop in standing(entry.pauses):
+    for stop in (stop for stop in standing(entry.pauses) if stop not in told):
         is_so, end = "is paused", "the pause is lifted"
         if stop.automatic:
             is_so, end = "halted by itself", "people let it go on"
@@ -280,9 +301,8 @@ def _support(site: Site, channel: str, page: str) -> Iterator[Notice]:
 
 def _move(site: Site, published: PublishedRelease, stream: str, page: str) -> Fact:
     """To the newest stream; to what it is at only if that can be taken now."""
-    version, word = published.release.version, stopped(published, stream)
-    if word:
-        text = f"{channel_title(stream)}, once it has what can be taken: {version} is {word}."
+    version = published.release.version
+    if text := waits_for(published, stream):
         return Fact(label="Move to", text=text)
     link = release_link(site, version, page, f"{channel_title(stream)} {version}")
     return Fact(label="Move to", links=(link,))

@@ -34,7 +34,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How a release stands with one channel. ``superseded_by`` is None where it is current."""
+    """How a release stands with one channel.
+
+    ``superseded_by`` is None where it is current, and where the channel is at something lower: nothing goes
+    from a higher version to that.
+    """
 
     channel: str
     title: str
@@ -153,7 +157,7 @@ def _standing(site: Site, published: PublishedRelease, entry: ChannelEntry, page
         word=word,
         hurried=entry.hurry is not None,
         superseded_by=None
-        if head is None or is_current(site, published, entry)
+        if head is None or head <= published.release.version
         else release_link(site, head, page),
     )
 

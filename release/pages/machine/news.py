@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +10,7 @@ from itertools import chain
 
 from release.pages import addresses
 from release.pages.machine.book import Book, cve_count, moments
-from release.pages.notices import NO_REASON, SOON, ends_soon, skipped
+from release.pages.notices import NO_REASON, SOON, ends_soon, inherited_pauses, skipped
 from release.pages.records import ChannelEntry, KnownIssue, PublishedRelease, Stop, standing
 from release.pages.site import Site
 from release.pages.view import last_day, summary
@@ -238,6 +237,7 @@ def _matters(book: Book) -> Iterator[_Matter]:
                     page=page,
                     begun=f"{channel_title(entry.name)}: the rollout of {version} {begun}",
                     lifted=f"{channel_title(entry.name)}: the rollout of {version} goes on",
+                    inherited=inherited_pauses(site, published, entry),
                 )
     for name, freezes in site.freezes.items():
         yield _Matter(
@@ -303,14 +303,10 @@ def _ends(site: Site) -> Iterator[News]:
 def _corrections(book: Book) -> Iterator[News]:
     for published in book.site.releases:
         version = published.release.version
-        seconds: Counter[str] = Counter()
         for revision in published.revisions:
-            second = rfc3339(revision.recorded)
-            seconds[second] += 1
-            number = seconds[second]  # of a second's corrections; the first has none, as if it were alone
             yield News(
                 kind=Kind.CORRECTION,
-                identity=("corrected", str(version), second, *([str(number)] if number > 1 else [])),
+                identity=("corrected", str(version), rfc3339(revision.recorded)),  # no two are of one second
                 channels=frozenset(entry.name for entry in published.channels),
                 published=revision.recorded,
                 updated=revision.recorded,

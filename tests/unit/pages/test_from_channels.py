@@ -10,6 +10,9 @@ from decimal import Decimal
 import pytest
 
 from release.catalog.version import Version
+from release.pages import addresses
+from release.pages.from_moves import onward_of
+from release.pages.notices import channel_notices
 from release.pages.records import Floor, IssueState, KnownIssue, PublishedRelease, Rollout, Stop, Support
 from release.pages.site import Site
 from tests.unit.pages.samples import day, stopped_site, stream_channels, with_entry
@@ -150,9 +153,36 @@ def test_nobody_is_sent_to_what_is_withdrawn_or_paused() -> None:
     assert target(stream_site(newest)) == "LTS 2026 1.0.5"
     assert target(stream_site(withdrawn(newest))) == "LTS 2025 1.0.2"
     assert target(stream_site(newest, lts_2026=(PAUSE,))) == "LTS 2025 1.0.2"
-    assert target(stream_site(newest, lts_2026=(PAUSE,), lts_2025=(PAUSE,))) == "Stable 1.0.3"
     lifted = replace(PAUSE, lifted=day(19))
     assert target(stream_site(newest, lts_2026=(lifted,))) == "LTS 2026 1.0.5"
+
+
+def test_a_stop_sends_nobody_out_of_streams_that_go_on() -> None:
+    """From Stable there is no way down to LTS again."""
+    sample = stream_site(ours("1.0.5", "lts-2026"), lts_2026=(PAUSE,), lts_2025=(PAUSE,))
+    published = sample.find(Version(1, 0, 1))
+    assert published is not None
+    found = onward_of(sample, published, "lts-2024", "from/1.0.1/index.html")
+    assert found.move is None
+    assert [link.text for link in found.waiting] == ["LTS 2026 1.0.5 (paused)", "LTS 2025 1.0.2 (paused)"]
+    assert found.later == "LTS 2026, once it has what can be taken: 1.0.5 is paused."
+    page = addresses.channel_page("lts-2024")
+    (notice,) = channel_notices(sample, "lts-2024", page)
+    assert [fact.text for fact in notice.facts if fact.label == "Move to"] == [found.later]
+
+
+def test_where_every_stream_has_ended_other_channels_are_told() -> None:
+    sample = stream_site(ours("1.0.5", "lts-2026"))
+    ended = {name: replace(one, ends=day(10)) for name, one in sample.support.items()}
+    published = sample.find(Version(1, 0, 1))
+    assert published is not None
+    found = onward_of(replace(sample, support=ended), published, "lts-2024", "from/1.0.1/index.html")
+    assert found.move is not None
+    assert found.move.link.text == "Stable 1.0.3"
+    stopped = changed(replace(sample, support=ended), "stable", pauses=(PAUSE,))
+    found = onward_of(stopped, published, "lts-2024", "from/1.0.1/index.html")
+    assert [link.text for link in found.waiting] == ["Stable 1.0.3 (paused)"]
+    assert (found.move, found.later) == (None, "")
 
 
 def test_where_nothing_can_be_taken_that_is_said() -> None:
@@ -165,7 +195,7 @@ def test_where_nothing_can_be_taken_that_is_said() -> None:
     words = " ".join(re.sub("<[^>]*>", " ", page).split())
     assert (
         "Nothing comes to LTS 2024 any more, and nothing that goes on can be taken now: LTS 2026 1.0.5"
-        " withdrawn , LTS 2025 1.0.2 (paused) , Stable 1.0.3 (paused) ." in words
+        " withdrawn , LTS 2025 1.0.2 (paused) ." in words
     )
     assert "<s>LTS 2026 1.0.5</s>" in page
     assert "Move to" not in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -19,6 +20,8 @@ from release.pages.from_view import from_view
 from release.pages.history import history
 from release.pages.history_merge import site_of_history, with_history
 from release.pages.machine.book import Book, Status
+from release.pages.machine.files import machine_files
+from release.pages.press import Press
 from release.pages.records import ChannelEntry, Floor, PublishedRelease, Rollout, Stop, Support
 from release.pages.site import Site
 from release.pages.standings import Level, standings
@@ -87,6 +90,20 @@ def test_the_ledger_says_what_a_channel_is_at_also_below_what_the_history_has() 
         ("09", "Assembled, built for Alpha"),
         ("10", "Stable offers it"),  # 1.2.0 was there on day 3 and replaced nothing
     ]
+
+
+def test_nothing_replaced_what_a_channel_is_at_and_nothing_lower_replaces_anything() -> None:
+    """The history has 1.2.0, and got it in the channel after the pipeline brought 1.1.5 there."""
+    mine = (own("1.1.5", day(1), stable=day(2)), own("1.2.0", day(12)))
+    found = with_history(site(*mine, stable="1.1.5"), STABLE)
+    assert found.heads == {"stable": Version(1, 1, 5)}
+    assert not [text for _, text in events(found, Version(1, 1, 5)) if "Superseded" in text]
+    document = dict(machine_files(found, Press()))["api/v1/releases/1.1.5.json"]
+    assert json.loads(document)["channels"][0]["superseded_by"] is None
+    higher = found.find(NEW)
+    assert higher is not None
+    (stable,) = [one for one in standings(found, higher, "") if one.channel == "stable"]
+    assert (stable.word, stable.superseded_by) == ("superseded", None)
 
 
 def test_what_the_pipeline_says_of_its_own_entry_is_kept() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import feedparser
@@ -186,9 +186,9 @@ def test_what_people_write_does_nothing_in_readers() -> None:
             assert "<script" not in "".join(part.value for part in entry.get("content", ()))
 
 
-def test_corrections_in_one_second_are_two_events_and_the_later_one_comes_first() -> None:
+def test_each_correction_is_an_event_of_its_own_and_the_later_one_comes_first() -> None:
     sample = rich_site()
-    again = Revision(recorded=day(17), summary="And again", notes="x")
+    again = Revision(recorded=day(17) + timedelta(seconds=1), summary="And again", notes="x")
     releases = tuple(
         replace(one, revisions=(*one.revisions, again)) if one.revisions else one for one in sample.releases
     )
@@ -196,8 +196,10 @@ def test_corrections_in_one_second_are_two_events_and_the_later_one_comes_first(
         item for item in all_news(Book(replace(sample, releases=releases))) if item.kind is Kind.CORRECTION
     ]
     assert [item.summary for item in both] == ["And again.", "CVE list corrected."]
-    first = ("corrected", "1.0.11", "2026-08-17T09:30:00Z")  # as before there was the second
-    assert [item.identity for item in both] == [(*first, "2"), first]
+    assert [item.identity for item in both] == [
+        ("corrected", "1.0.11", "2026-08-17T09:30:01Z"),
+        ("corrected", "1.0.11", "2026-08-17T09:30:00Z"),
+    ]
 
 
 def test_corrections_of_corrections_are_told_in_order() -> None:
