@@ -13,7 +13,8 @@ from release.pages.wording import time_of
 def age_fault(files: Mapping[str, bytes], now: datetime, most: timedelta) -> str | None:
     """What is wrong with the age of a site at ``now`` (aware, UTC) if its data may be ``most`` old.
 
-    The age is that of the last entry of the ledger that the pages knew. A time to come is no fault.
+    The age is that of the pipeline's last entry in the ledger that the pages knew; what people record does
+    not make a site younger. A time to come is no fault.
     """
     try:
         made = datetime.fromisoformat(json.loads(files[addresses.MACHINE_INDEX])["generated_at"])

@@ -43,8 +43,9 @@ class Site:
         channels: all of them, from the least settled to the most settled.
         releases: every published release, in any order.
         heads: the version each channel points to; a channel without a release has none.
-        generated_at: when the data was last changed (aware, UTC), for example the time of the
-            ledger's last entry. Never the time of rendering, so that nothing changes by itself.
+        generated_at: when the pipeline last recorded something (aware, UTC). What people record after
+            that changes what is told, and not this time, at which all is judged. Never the time of
+            rendering, so that nothing changes by itself.
         artifact_base: from the root of the pages to the root of the mirror: a relative path or an
             absolute address, with a trailing slash.
         feed_authority: who mints the ids of feed entries, ``name,date`` as RFC 4151 says. Readers
@@ -180,7 +181,7 @@ class Site:
         return self.support.get((self.streams(name) or (name,))[-1])
 
     def has_ended(self, name: str) -> bool:
-        """Whether support of the channel had ended when the data was last changed."""
+        """Whether support of the channel had ended at ``generated_at``."""
         support = self.supported(name)
         return support is not None and support.ends <= self.generated_at
 

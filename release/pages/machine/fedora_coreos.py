@@ -62,13 +62,16 @@ def updates_document(book: Book, channel: str) -> bytes:
     as nothing stopped the rollout since.
     """
     page = addresses.updates_document(channel)
+    told = _told(book, channel)
     entries: list[Json] = [
         {"version": str(version), "metadata": metadata}
-        for version, published in sorted(_told(book, channel).items())
+        for version, published in sorted(told.items())
         if (metadata := _metadata(book, channel, published, page))
     ]
-    # Shares are of this time, and nothing says when a floor became one.
-    times: Object = {"last-modified": rfc3339(book.site.generated_at)}
+    # Shares are of the time of the data, and nothing says when a floor became one. What people stop after
+    # it, or let go on, changes the document and not that time.
+    changed = max([book.site.generated_at, *(book.changed(published) for published in told.values())])
+    times: Object = {"last-modified": rfc3339(changed)}
     return dump({"stream": channel, "metadata": times, "releases": entries})
 
 
@@ -153,7 +156,7 @@ def _rollout(book: Book, channel: str, published: PublishedRelease, *, is_floor:
         return None
     if published is not head and _is_passed(book, channel, published.release.version, head.release.version):
         return None
-    if not head.is_imported and _is_stopped(book, channel, head):
+    if not head.is_imported and _is_stopped(channel, head):
         return shut
     return _head_rollout(book, channel, head)
 
@@ -164,15 +167,15 @@ def _is_passed(book: Book, channel: str, floor: Version, head: Version) -> bool:
     How many may have that is not known any more: it is taken for everybody.
     """
     return any(
-        floor <= offer.version < head and not _is_stopped(book, channel, offer.published)
+        floor <= offer.version < head and not _is_stopped(channel, offer.published)
         for offer in book.offers[channel]
     )
 
 
-def _is_stopped(book: Book, channel: str, published: PublishedRelease) -> bool:
-    """Whether nobody is offered it there. What is paused in a stream is so in the channel that follows it."""
-    names = (entry.name for entry in published.channels if standing(entry.pauses))
-    paused = any(channel in {name, book.base(name)} for name in names)
+def _is_stopped(channel: str, published: PublishedRelease) -> bool:
+    """Whether nobody is offered it there."""
+    entry = published.entry(channel)
+    paused = entry is not None and bool(standing(entry.pauses))
     return paused or published.is_imported or published.only_on_record
 
 

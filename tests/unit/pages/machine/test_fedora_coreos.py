@@ -93,11 +93,25 @@ def test_a_rollout_that_its_own_rules_halted_is_offered_to_nobody() -> None:
 
 
 def test_a_pause_of_a_stream_pauses_the_channel_that_follows_it() -> None:
+    """Its entry has the pause as well."""
     stop = (Stop(since=day(17), reason="It boots slowly"),)
     sample = with_entry(rich_site(), "1.0.9", "lts-2026", pauses=stop)
+    sample = with_entry(sample, "1.0.9", "lts", pauses=stop)
     assert "1.0.9" not in told(sample, "lts-2026").keys() | told(sample, "lts").keys()
     followed = with_entry(rich_site(), "1.0.9", "lts", pauses=stop)
     assert told(followed, "lts-2026")["1.0.9"] == {"rollout": EVERYBODY}
+
+
+def test_what_people_stop_after_the_time_of_the_data_is_a_later_change() -> None:
+    def modified(sample: Site) -> str:
+        return str(updates(sample)["metadata"]["last-modified"])
+
+    stop = Stop(since=day(21), reason="It boots slowly")
+    assert modified(four()) == "2026-08-20T09:30:00Z"
+    stopped = with_entry(four(), "1.0.11", "alpha", pauses=(stop,))
+    assert (told(stopped), modified(stopped)) == ({}, "2026-08-21T09:30:00Z")
+    on = with_entry(four(), "1.0.11", "alpha", pauses=(replace(stop, lifted=day(22)),))
+    assert (told(on), modified(on)) == (told(four()), "2026-08-22T09:30:00Z")
 
 
 def test_a_frozen_channel_does_not_move_and_offers_what_it_has() -> None:
