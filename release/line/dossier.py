@@ -25,7 +25,7 @@ from release.line.policies import policy_key
 from release.line.requests import request_status
 from release.line.sources import registered_release
 from release.line.yard import Yard
-from release.notes.cves import fixes_in
+from release.notes.cves import claimed_cves
 from release.promotion.baselines import Baselines, baselines
 from release.promotion.case import Case, PolicyCase, PromotionCase
 from release.promotion.policy_file import POLICY_LIMIT
@@ -262,9 +262,8 @@ def _cves(
     for version in sorted(state.releases, reverse=True):
         if version == release.version or (since is not None and since < version < release.version):
             one, _ = registered_release(yard.store, state, version)
-            named = tuple(dict.fromkeys(fix.cve for fix in fixes_in(one.notes) if fix.claimed))
-            if named:
-                yield version, named
+            if fixed := claimed_cves(one.notes):
+                yield version, fixed
 
 
 def _payloads(release: Release) -> Iterator[PayloadLine]:

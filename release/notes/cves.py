@@ -49,8 +49,8 @@ class Fix:
 
     Attributes:
         cve: the identifier, in capital letters.
-        package: what a security item calls it, prefixes like ``SDK:`` included; None where the CVE is
-            named in other text.
+        package: what an item calls it, prefixes like ``SDK:`` included; None where the notes give none: the
+            item is a sentence or begins with the identifier, or the CVE is named elsewhere.
         severity: ``critical``, ``high``, ``medium`` or ``low`` where the notes say it right after the
             identifier; None where they do not. It is asked of nobody else.
         claimed: the notes say that it is fixed. They may name it for another reason: to say that nobody
@@ -84,6 +84,16 @@ def fixes_in(notes: str) -> tuple[Fix, ...]:
     again without; one that is said to be fixed is told only of what it is fixed in. Takes any text.
     """
     return tuple(Fix(*fields) for fields in json.loads(_fixes(notes)))
+
+
+def claimed_fixes(notes: str) -> tuple[Fix, ...]:
+    """Of ``fixes_in`` what notes say is fixed, not what they only mention."""
+    return tuple(fix for fix in fixes_in(notes) if fix.claimed)
+
+
+def claimed_cves(notes: str) -> tuple[str, ...]:
+    """The CVEs that notes say are fixed, each once, by year and number."""
+    return tuple(dict.fromkeys(fix.cve for fix in claimed_fixes(notes)))
 
 
 def gravest(severities: Iterable[str | None]) -> str | None:

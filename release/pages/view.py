@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from release.bundle.release import BoardRelease, PayloadRecord
-from release.notes.cves import fixes_in
+from release.notes.cves import claimed_cves
 from release.notes.imported import ImportedRelease
 from release.pages import addresses
 from release.pages.links import Link
@@ -162,7 +162,7 @@ def board_names(release: AnyRelease) -> str:
 
 def fix_count(published: PublishedRelease) -> int:
     """How many CVEs the notes, as they read now, say are fixed; one in two packages is one."""
-    return len({fix.cve for fix in fixes_in(published.notes) if fix.claimed})
+    return len(claimed_cves(published.notes))
 
 
 def stopped(published: PublishedRelease, channel: str) -> str:

@@ -13,7 +13,7 @@ from release.bundle.layout import document_key
 from release.bundle.release import Release
 from release.catalog.version import Version
 from release.notes.changes import items_of
-from release.notes.cves import Fix, fixes_in
+from release.notes.cves import Fix, claimed_fixes
 from release.notes.imported import ImportedRelease
 from release.pages.corrected import told_now
 from release.pages.records import ChannelEntry, KnownIssue, PublishedRelease, Stop, standing
@@ -207,7 +207,7 @@ def published_at(published: PublishedRelease) -> datetime | None:
 
 def fixes(published: PublishedRelease) -> tuple[Fix, ...]:
     """What the notes, as they read now, say is fixed; not what they only mention."""
-    return tuple(fix for fix in fixes_in(published.notes) if fix.claimed)
+    return claimed_fixes(published.notes)
 
 
 def cve_count(published: PublishedRelease) -> int:
