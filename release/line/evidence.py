@@ -12,7 +12,6 @@ from datetime import datetime
 from pathlib import Path
 
 from release import canonical
-from release.bundle.change import ChangeKind, change_id
 from release.bundle.layout import Shipped, shipped
 from release.bundle.release import Release
 from release.canonical import Json
@@ -38,8 +37,8 @@ from release.line.findings import (
 from release.line.sources import registered_release
 from release.line.steps import Job, Report, Step
 from release.line.yard import Yard
-from release.notes.cves import cve_ids
 from release.notes.fragments import read_fragments
+from release.notes.owed_cves import OwedCves, owed_cves, still_owed
 from release.payload.profile import get_profile
 from release.promotion import evidence_names as names
 from release.promotion.baselines import baselines
@@ -200,7 +199,7 @@ def _findings(
     known = state.evidence.get(state.releases[release.version].release, {})
     notes = known.get(names.NOTES_COMPLETE)
     if names.NOTES_COMPLETE in wanted and not (notes is not None and notes.passed):
-        yield notes_finding(release, _missing_cves(yard, state, release))
+        yield notes_finding(release, _owed_cves(yard, state, release))
     if names.SIZES in wanted:
         yield sizes_finding(release)
     if names.KEY_HEALTH in wanted:
@@ -211,30 +210,27 @@ def _findings(
         yield _signatures(yard, state, release, [way.channel for way in ways], report)
 
 
-def _missing_cves(yard: Yard, state: State, release: Release) -> frozenset[str]:
-    """CVEs of security fragments that neither these notes nor those of an older release name.
+def _owed_cves(yard: Yard, state: State, release: Release) -> OwedCves:
+    """What security fragments say of CVEs and neither these notes nor those of an older release tell.
 
     Fragments are looked at when the check is made, and once it has passed not any more: later ones are
     about later releases.
     """
     if yard.changelog is None:
-        return frozenset()
-    fragments = read_fragments(yard.changelog)
-    before = {change.id for change in release.changes if not change.text}
-    promised = {
-        cve
-        for one in fragments
-        if one.kind is ChangeKind.SECURITY
-        for item in one.items
-        if change_id(item) not in before  # told by what it was compared with, imported history included
-        for cve in cve_ids(item)
-    }
-    missing = promised.difference(cve_ids(release.notes))
+        return OwedCves()
+    # told by what it was compared with, imported history included
+    told = {change.id for change in release.changes if not change.text}
+    owed = owed_cves(read_fragments(yard.changelog), told)
+    return still_owed(owed, _notes(yard, state, release))
+
+
+def _notes(yard: Yard, state: State, release: Release) -> Iterator[str]:
+    """Those of the release, then those of the ones below it, from the highest."""
+    yield release.notes
     for version in sorted(state.releases, reverse=True):
-        if missing and version < release.version:
+        if version < release.version:
             older, _ = registered_release(yard.store, state, version)
-            missing.difference_update(cve_ids(older.notes))
-    return frozenset(missing)
+            yield older.notes
 
 
 def _key_health(yard: Yard) -> Finding:

@@ -16,8 +16,9 @@ from release.catalog.naming import NamingScheme
 from release.catalog.version import Version
 from release.line.comparison import BoardComparison
 from release.notes.compose import NOTHING
-from release.notes.cves import cve_ids, malformed_cve_ids
+from release.notes.cves import claimed_cves, cve_ids, malformed_cve_ids
 from release.notes.markers import PLACEHOLDER
+from release.notes.owed_cves import OwedCves
 from release.promotion import evidence_names as names
 from release.reports.report import TestReport, shown_name
 from release.signing.key_health import KeyHealth
@@ -40,11 +41,11 @@ class Finding:
     document: Mapping[str, Json] | None = None
 
 
-def notes_finding(release: Release, missing: Collection[str]) -> Finding:
-    """Whether the notes are fit to be published. ``missing`` are CVEs that they should name and do not."""
+def notes_finding(release: Release, owed: OwedCves) -> Finding:
+    """Whether the notes are fit to be published. ``owed`` is what they should tell of CVEs and do not."""
     text = release.notes
-    cves = cve_ids(text)
-    failed = [f"{one} is fixed by a fragment and not in the notes" for one in sorted(missing)]
+    cves = claimed_cves(text)
+    failed = list(_owed(owed, frozenset(cve_ids(text))))
     failed += [f"{one} is no CVE identifier" for one in malformed_cve_ids(text)]
     failed += [f"a placeholder is left: {one}" for one in dict.fromkeys(PLACEHOLDER.findall(text))]
     said = re.sub(r"^_Changes since .*_$", "", text, flags=re.MULTILINE).strip()
@@ -57,6 +58,15 @@ def notes_finding(release: Release, missing: Collection[str]) -> Finding:
         facts={names.CVES: len(cves)},
         failed=_bounded(failed),
     )
+
+
+def _owed(owed: OwedCves, named: Collection[str]) -> Iterator[str]:
+    """Waivers are for these very words. What is named is only mentioned, or its fix is taken back."""
+    for one in sorted(owed.fixes):
+        untold = "but the notes do not claim it" if one in named else "and not in the notes"
+        yield f"{one} is fixed by a fragment {untold}"
+    for one in sorted(owed.names):
+        yield f"{one} is named by a fragment and not in the notes"
 
 
 def sizes_finding(release: Release) -> Finding:

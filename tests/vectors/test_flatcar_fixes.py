@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from release.notes.cves import Fix, fixes_in
+from release.bundle.change import ChangeKind
+from release.notes.compose import Baseline, compose_notes
+from release.notes.cves import Fix, cve_ids, fixes_in
+from release.notes.fragments import read_fragments
 from release.notes.imported import ImportedRelease, read_history
 from release.notes.items import passages
+from release.notes.owed_cves import OwedCves, owed_cves, still_owed
 
 pytestmark = pytest.mark.shared
 
@@ -68,3 +72,18 @@ def test_most_items_are_in_a_section_with_a_meaning(history: tuple[ImportedRelea
     found = [one for release in history for one in passages(release.notes) if one.is_item]
     assert len(found) > 10_000
     assert sum(one.kind is None for one in found) / len(found) < 0.01
+
+
+def test_every_fix_of_the_real_fragments_is_claimed_by_notes_made_of_them(shared: Path) -> None:
+    """Of xz a fragment says that Flatcar is not affected."""
+    fragments = read_fragments(shared / "data" / "changelog")
+    owed = owed_cves(fragments, frozenset())
+    named = {
+        cve for one in fragments if one.kind is ChangeKind.SECURITY for it in one.items for cve in cve_ids(it)
+    }
+    assert owed.fixes | owed.names == named
+    assert (len(owed.fixes), sorted(owed.names)) == (809, ["CVE-2024-3094"])
+    assert still_owed(owed, [compose_notes(fragments, [Baseline(name="Alpha 4757.0.0")])]) == OwedCves()
+    for fragment in fragments:  # each by itself, too
+        alone = owed_cves([fragment], frozenset())
+        assert still_owed(alone, [compose_notes([fragment], [Baseline()])]) == OwedCves()

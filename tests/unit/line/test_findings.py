@@ -29,6 +29,7 @@ from release.line.findings import (
     signatures_finding,
     sizes_finding,
 )
+from release.notes.owed_cves import OwedCves
 from release.promotion import evidence_names as names
 from release.reports.report import Outcome, TestReport, gather
 from release.signing.key_health import Condition, KeyHealth
@@ -220,21 +221,27 @@ def test_sizes_are_those_of_the_largest_board() -> None:
     ],
 )
 def test_notes_that_say_nothing_or_hold_a_place_are_not_complete(notes: str, failed: str) -> None:
-    found = notes_finding(release(NEW, board(), notes=notes), [])
+    found = notes_finding(release(NEW, board(), notes=notes), OwedCves())
     assert not found.passed
     assert failed in found.failed
 
 
 def test_notes_that_leave_a_fix_out_are_not_complete() -> None:
-    about = release(NEW, board(), notes="- Linux (CVE-2026-1111)")
-    assert notes_finding(about, []).passed
-    assert notes_finding(about, []).facts == {names.CVES: 1}
-    found = notes_finding(about, ["CVE-2026-2222"])
-    assert found.failed == ("CVE-2026-2222 is fixed by a fragment and not in the notes",)
+    about = release(NEW, board(), notes="- Linux (CVE-2026-1111)\n\nMind CVE-2026-3333.\n")
+    assert notes_finding(about, OwedCves()).passed
+    assert notes_finding(about, OwedCves()).facts == {names.CVES: 1}
+    fixes, named = frozenset({"CVE-2026-2222", "CVE-2026-3333"}), frozenset({"CVE-2026-4444"})
+    found = notes_finding(about, OwedCves(fixes=fixes, names=named))
+    assert not found.passed
+    assert found.failed == (
+        "CVE-2026-2222 is fixed by a fragment and not in the notes",
+        "CVE-2026-3333 is fixed by a fragment but the notes do not claim it",
+        "CVE-2026-4444 is named by a fragment and not in the notes",
+    )
 
 
 def test_words_that_only_contain_a_placeholder_are_words() -> None:
-    assert notes_finding(release(NEW, board(), notes="- todo lists, XX, mastodon, TODOS"), []).passed
+    assert notes_finding(release(NEW, board(), notes="- todo lists, XX, mastodon, TODOS"), OwedCves()).passed
 
 
 KEYS = ("aa" * 32, "bb" * 32, "cc" * 32)
