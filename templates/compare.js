@@ -43,7 +43,7 @@
   const software = place => dict(data.software.map((name, i) => [name, data.texts[data.has[place][i]]]).filter(pair => pair[1]));
   const fixes = (title, note, a, b) => {
     const found = [...known[b]].filter(id => !known[a].has(id)), groups = dict(), short = make("dl", {class: "rows"});
-    for (const place of found.sort((a, b) => a - b)) for (const name of inside[place].length ? inside[place] : ["only in the text of notes"]) (groups[name] ||= []).push(place);
+    for (const place of found.sort((a, b) => a - b)) for (const name of inside[place].length ? inside[place] : ["without a package in the notes"]) (groups[name] ||= []).push(place);
     return [make("h3", {}, `${found.length} CVEs ${title}`), make("p", {class: "note"}, note),
       Object.entries(groups).sort((a, b) => b[1].length - a[1].length).flatMap(([name, all]) => {
         const list = make("ul", {class: "ids"}), label = name + ": " + all.length;

@@ -28,7 +28,7 @@ K = TypeVar("K")
 class Cve:
     """A CVE that notes name.
 
-    ``packages`` are called as in the notes, sorted; none when only free text names it. ``severity`` is the
+    ``packages`` are called as in the notes, sorted; none where the notes give none. ``severity`` is the
     gravest that any notes give, None when none gives one. ``fixed`` is by channel, in the site's order. So is
     ``mentioned``: the highest version whose notes name it, where the channel does not have the fix
     from there on for all that.

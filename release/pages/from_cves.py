@@ -18,8 +18,8 @@ SHOWN = 300
 FEW = 6
 """Lists of fewer ids are not folded."""
 
-ELSEWHERE = "only in the text of notes"
-"""Where ids are counted that notes give no package for."""
+ELSEWHERE = "without a package in the notes"
+"""Where ids are counted that notes give no package for: items that are sentences, above all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 
 from release.catalog.version import Version
 from release.notes.cves import fixes_in
+from release.pages.compare import compare_files
 from release.pages.cve_count import Fixed
 from release.pages.cve_index import Cve, CveIndex, cve_index
+from release.pages.cve_view import cve_files
 from release.pages.from_view import from_view
+from release.pages.press import Press
 from release.pages.security_view import MENTIONED, security_view
 from release.pages.site import Site
 from release.pages.view import fix_count
@@ -133,6 +136,20 @@ def test_what_comes_after_both_continues_both() -> None:
     )
     assert [known(cve_index(sample), text) for text in ("1.0.2", "2.0.0")] == [[], [A]]
     assert of(sample, A).fixed == {"stable": Fixed(version=version("2.0.0"), told=False)}
+
+
+def test_a_fix_without_a_package_is_called_that_on_every_page() -> None:
+    """Nothing outside of lists counts: whatever is counted without a package is an item of the notes."""
+    notes = f"#### Security fixes:\n\n- Fix a leak of memory in parsing ({A})\n\nSee {B} in free text.\n"
+    sample = site_at(ours("1.0.1", "alpha"), ours("1.0.2", "alpha", notes=notes))
+    pages = dict(cve_files(sample, Press())) | dict(compare_files(sample, Press()))
+    label = "without a package in the notes"
+    assert label in pages["cve/index.html"].decode()
+    assert label in pages["compare/index.html"].decode()
+    (group,) = from_view(sample, sample.releases[0]).paths[0].security.short
+    assert (group.name, group.count) == (label, 1)
+    names = [one.name for one in security_view(sample.releases[1], "releases/1.0.2/index.html").packages]
+    assert names == [f"Fixed, {label}", MENTIONED]
 
 
 NOTES = [
