@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
+from itertools import chain
 
 from release.bundle.change import Change
 from release.bundle.layout import document_key
@@ -167,12 +168,29 @@ class Book:
         ]
 
     def attention(self, published: PublishedRelease) -> tuple[Change, ...]:
-        """Breaking changes, and those that ask for something to be done, as notes read now."""
+        """Breaking changes, and those that ask for something to be done, that a release has.
+
+        All that its record has, as corrected, also what an earlier release told; without a record what its
+        notes tell as they read now.
+        """
         release = told_now(self.site)[published.release.version]
         recorded = isinstance(release, Release) and bool(release.changes)
         if not recorded and not _HEADED.search(release.notes):
             return ()
         return tuple(change for change in items_of(release) if change.kind.must_be_told)
+
+    @cached_property
+    def last_changed(self) -> datetime:
+        """When something that is told last changed: what people say does not move the time of the data."""
+        stops = chain.from_iterable(self.site.freezes.values())
+        return max(
+            [
+                self.site.generated_at,
+                *(self.changed(published) for published in self.site.releases),
+                *(time for stop in stops for time in moments(stop)),
+                *(issue.updated for issue in self.site.issues),
+            ]
+        )
 
     def changed(self, published: PublishedRelease) -> datetime:
         """When something that is told of the release last changed, but for what other releases did to it."""

@@ -38,7 +38,7 @@ def product_document(book: Book) -> bytes:
         {
             "schema_version": API_VERSION,
             "generated_at": rfc3339(site.generated_at),
-            "last_modified": rfc3339(site.generated_at),
+            "last_modified": rfc3339(book.last_changed),
             "result": {
                 "name": name,
                 "label": site.product,
@@ -110,7 +110,7 @@ def _cycle(book: Book, channel: str, page: str) -> Object:
     opened = _opened(book, channel)
     is_lts = book.base(channel) is not None or channel == "lts"
     has_ended = channel in site.retired or site.has_ended(channel)
-    latest = next((offer for offer in reversed(book.offers[channel]) if not offer.published.withdrawn), None)
+    latest = _latest_offer(book, channel)
     return {
         "name": channel,
         "codename": None,
@@ -123,6 +123,17 @@ def _cycle(book: Book, channel: str, page: str) -> Object:
         "isMaintained": not has_ended,
         "latest": None if latest is None else _latest(book, latest, page),
     }
+
+
+def _latest_offer(book: Book, channel: str) -> Offer | None:
+    """What the channel is at; where that is withdrawn, the greatest version of it that is not.
+
+    Not what came last: that may be a fix of an old version.
+    """
+    left = [offer for offer in book.offers[channel] if not offer.published.withdrawn]
+    head = book.site.heads.get(channel)
+    greatest = max(left, key=lambda offer: offer.version, default=None)
+    return next((offer for offer in left if offer.version == head), greatest)
 
 
 def _latest(book: Book, offer: Offer, page: str) -> Json:

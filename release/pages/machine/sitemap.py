@@ -46,7 +46,7 @@ def robots(book: Book) -> bytes:
 
 def _pages(book: Book) -> Iterator[tuple[str, datetime | None]]:
     site = book.site
-    yield addresses.INDEX, site.generated_at
+    yield addresses.INDEX, book.last_changed
     for page in (
         addresses.RELEASES,
         addresses.CVES,

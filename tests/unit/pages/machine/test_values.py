@@ -13,12 +13,24 @@ import yaml
 
 from release.pages import addresses
 from release.pages.machine.book import Book
+from release.pages.machine.endoflife import product_document
 from release.pages.machine.files import machine_files
 from release.pages.machine.sitemap import sitemap
 from release.pages.press import Press
+from release.pages.records import Stop
 from release.pages.site import Site
 from tests.unit.pages.machine.rich import BASE, rich_site
-from tests.unit.pages.samples import AMD64, board, day, payload, published, release, stopped_site, with_entry
+from tests.unit.pages.samples import (
+    AMD64,
+    board,
+    day,
+    payload,
+    published,
+    release,
+    site,
+    stopped_site,
+    with_entry,
+)
 
 
 def read(path: str, sample: Site | None = None) -> Any:
@@ -221,6 +233,33 @@ def test_cycles_of_endoflife_are_streams_and_the_other_channels() -> None:
     assert cycles["beta"]["latest"] is None  # all that it had is withdrawn
     assert (cycles["edge"]["isEol"], cycles["edge"]["eolFrom"]) == (True, None)
     assert (cycles["stable"]["isLts"], cycles["stable"]["isMaintained"]) == (False, True)
+
+
+def test_the_latest_of_a_cycle_is_what_the_channel_is_at_and_never_what_only_came_last() -> None:
+    one = board(AMD64, payload(9000))
+    high = published(release("5.0.0", one, created=day(1)), alpha=day(2))
+    fix = published(release("4.0.9", one, created=day(3)), alpha=day(4))
+    old = published(release("4.0.8", one, created=day(1)), alpha=day(1))
+    gone = replace(high, withdrawals=(Stop(since=day(5), reason="It loses data"),))
+
+    def latest(sample: Site) -> str:
+        document = json.loads(product_document(Book(sample)))
+        return str(document["result"]["releases"][0]["latest"]["name"])
+
+    assert latest(site(high, fix, old, alpha="5.0.0")) == "5.0.0"
+    assert latest(site(high, fix, old, alpha="4.0.9")) == "4.0.9"
+    assert latest(site(gone, old, fix, alpha="5.0.0")) == "4.0.9"
+
+
+def test_what_people_say_after_the_time_of_the_data_is_a_later_change() -> None:
+    stop = Stop(since=day(25), reason="Holidays")
+    sample = replace(rich_site(), freezes={"alpha": (stop,)})
+    document = json.loads(product_document(Book(sample)))
+    assert (document["generated_at"], document["last_modified"]) == (
+        "2026-08-20T09:30:00Z",
+        "2026-08-25T09:30:00Z",
+    )
+    assert b"<lastmod>2026-08-25T09:30:00Z</lastmod>" in (sitemap(Book(sample)) or b"")
 
 
 def test_endoflife_can_be_handed_its_own_form() -> None:
