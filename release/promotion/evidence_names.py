@@ -26,7 +26,7 @@ Facts: ``CVES``. ``failed`` has a line for everything that is wrong with them.
 """
 
 CVES = "cves"
-"""Distinct CVE identifiers that the notes name."""
+"""CVEs that the notes claim to be fixed, each once."""
 
 SIZES = "sizes"
 """What the release weighs, whatever it is compared with. Facts: ``IMAGE_BYTES``, ``FULL_BYTES``,
