@@ -43,7 +43,8 @@ class Path:
 
     ``advice`` says whether to take it, the gravest first. ``rows`` are the releases after the version up to
     the head, the newest first, ``older`` those that there is no room for in the table. ``down``: the
-    channel is at an older one. ``waiting`` is what an ended channel leads to and cannot be taken now.
+    channel is at an older one. ``waiting`` is what an ended channel leads to and cannot be taken now,
+    ``later`` the stream among that to wait for, in words.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Path:
     ended: bool
     move: Move | None
     waiting: tuple[Link, ...]
+    later: str
     rows: tuple[BetweenRow, ...]
     older: tuple[BetweenRow, ...]
     software: tuple[SoftwareRow, ...]
@@ -228,6 +230,7 @@ def _path(site: Site, published: PublishedRelease, way: _Way, names: list[str], 
         ended=way.ended,
         move=way.onward.move if way.onward else None,
         waiting=way.onward.waiting if way.onward else (),
+        later=way.onward.later if way.onward else "",
         rows=way.rows[:ROWS],
         older=way.rows[ROWS:],
         software=software_rows(published.release, head.release),
@@ -303,6 +306,8 @@ def _summary(path: Path) -> str:
         onward = " There is nothing to move to for now." if path.waiting else ""
         if path.move:
             onward = f" Move to {path.move.link.text}."
+        elif path.later:
+            onward = f" Move to {path.later}"
         return f"{path.titles} {path.has} ended with it.{onward}"
     if path.newest:
         return f"{path.titles}: it is the newest{word}."

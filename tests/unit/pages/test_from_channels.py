@@ -189,16 +189,21 @@ def test_where_nothing_can_be_taken_that_is_said() -> None:
     gone = withdrawn(ours("1.0.5", "lts-2026"))
     sample = stream_site(gone, lts_2025=(PAUSE,), stable=(PAUSE,))
     view = seen(sample, "1.0.1")
-    said = "LTS 2024 has ended with it. There is nothing to move to for now."
-    assert view.summary == said
-    page = html(sample, "1.0.1")
-    words = " ".join(re.sub("<[^>]*>", " ", page).split())
-    assert (
-        "Nothing comes to LTS 2024 any more, and nothing that goes on can be taken now: LTS 2026 1.0.5"
-        " withdrawn , LTS 2025 1.0.2 (paused) ." in words
-    )
-    assert "<s>LTS 2026 1.0.5</s>" in page
-    assert "Move to" not in page
+    wait = "Move to LTS 2026, once it has what can be taken: 1.0.5 is withdrawn."
+    assert view.summary == f"LTS 2024 has ended with it. {wait}"
+    words = " ".join(re.sub("<[^>]*>", " ", html(sample, "1.0.1")).split())
+    assert f"Nothing comes to LTS 2024 any more. {wait}" in words
+    assert "Stable" not in words.partition(wait)[2].partition(".")[0]
+
+
+def test_where_all_that_goes_on_is_stopped_that_is_said() -> None:
+    sample = stream_site(ours("1.0.5", "lts-2026"), stable=(PAUSE,))
+    ended = replace(next(iter(sample.support.values())), ends=day(10))
+    sample = replace(sample, support=dict.fromkeys(sample.support, ended))
+    assert seen(sample, "1.0.1").summary.endswith("There is nothing to move to for now.")
+    words = " ".join(re.sub("<[^>]*>", " ", html(sample, "1.0.1")).split())
+    assert "nothing that goes on can be taken now: Stable 1.0.3 (paused)" in words
+    assert "Move to" not in words
 
 
 def test_where_nothing_goes_on_that_is_said() -> None:
