@@ -36,7 +36,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 @pytest.fixture
 def root(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A directory in place of /tmp, where processes of other tests would sweep, too."""
-    with tempfile.TemporaryDirectory(prefix="hy-sweep-", dir="/tmp") as root:
+    with tempfile.TemporaryDirectory(prefix="hy-sweep-", dir="/tmp", ignore_cleanup_errors=True) as root:
         monkeypatch.setattr(scratch, "ROOT", Path(root))
         yield Path(root)
 
