@@ -236,3 +236,10 @@ def test_what_people_at_4081_3_2_get(shared: Path) -> None:
     (path,) = view.paths
     assert path.security.count == sum(row.cves for row in path.rows)
     assert [(row.name, row.before, row.after) for row in path.software] == [("kernel", "6.6.83", "6.6.150")]
+
+
+def test_one_is_one_and_not_several() -> None:
+    sample = site_at(ours("1.0.1", "alpha"), ours("1.0.2", "alpha", notes=fixes("CVE-2026-0001")))
+    page = html(sample, "1.0.1")
+    assert ">1 in 1 package</a>" in page
+    assert "<p>1 CVE is told to be fixed after 1.0.1." in page
