@@ -54,12 +54,12 @@ def stream_document(book: Book, channel: str) -> bytes:
 
 
 def updates_document(book: Book, channel: str) -> bytes:
-    """Releases of a channel that machines must pass through, must not get, or may get, and how many of them.
+    """Releases of a channel that machines must pass through, or may get, and how many of them may.
 
-    Ascending by version. A floor is a ``barrier``, with the address that says why. What is withdrawn is a
-    rollout to nobody: machines that have it go on from there. So is what the channel is at while that is
-    paused. Readers never compute a larger share than the channel's own documents have at that time, as long
-    as nothing stopped the rollout since.
+    Ascending by version. A floor is a ``barrier``, with the address that says why. What is withdrawn is left
+    out, so that nothing leads there: machines that have it go on from there. So is what the channel is at
+    while that is paused. Readers never compute a larger share than the channel's own documents have at that
+    time, as long as nothing stopped the rollout since.
     """
     page = addresses.updates_document(channel)
     told = _told(book, channel)
