@@ -11,6 +11,7 @@ from release.pages import addresses
 from release.pages.cve_index import CveSet
 from release.pages.once import Once
 from release.pages.site import Site
+from release.pages.wording import counted
 
 SHOWN = 300
 """So many ids are on a page; of packages with more only the number, those with fewest ids first."""
@@ -46,9 +47,14 @@ class Security:
     told_in_full: bool
 
     @property
-    def packages(self) -> int:
-        """How many packages there are."""
-        return len(self.long) + len(self.short)
+    def summary(self) -> str:
+        """``474 in 2 packages``."""
+        return f"{self.count} in {counted(len(self.long) + len(self.short), 'package')}"
+
+    @property
+    def told(self) -> str:
+        """``474 CVEs are told``."""
+        return f"{counted(self.count, 'CVE')} {'is' if self.count == 1 else 'are'} told"
 
 
 def security_of(site: Site, cves: CveSet, page: str) -> Security:

@@ -13,7 +13,7 @@ from release.pages.order import is_lower
 from release.pages.records import AnyRelease, PublishedRelease
 from release.pages.site import Site
 from release.pages.view import aside, stopped
-from release.pages.wording import channel_title
+from release.pages.wording import channel_title, counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +28,11 @@ class SoftwareRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """Where machines of a channel that has ended can go."""
+    """Where machines of a channel that has ended can go. ``cves`` says how many it has fixes of."""
 
     link: Link
     compare: str
-    cves: int
+    cves: str
     software: tuple[SoftwareRow, ...]
 
 
@@ -119,6 +119,6 @@ def _move(site: Site, published: PublishedRelease, head: PublishedRelease, text:
     return Move(
         link=release_link(site, after.version, page, text),
         compare=addresses.from_page(page, query),
-        cves=len(cve_index(site).gained_set(before.version, after.version)),
+        cves=counted(len(cve_index(site).gained_set(before.version, after.version)), "CVE"),
         software=software_rows(before, after),
     )

@@ -69,7 +69,8 @@ class Path:
     older: tuple[BetweenRow, ...]
     software: tuple[SoftwareRow, ...]
     security: Security
-    lost: int
+    lost: str
+    """How many CVEs the head is not told to have the fix of any more; empty for none."""
     told: Told
     floors: tuple[tuple[Link, str], ...]
     compare: str
@@ -235,7 +236,7 @@ def _path(site: Site, published: PublishedRelease, way: _Way, names: list[str], 
         older=way.rows[ROWS:],
         software=software_rows(published.release, head.release),
         security=security_of(site, index.gained_set(version, target), page),
-        lost=len(index.gained_set(target, version)),
+        lost=counted(lost, "CVE") if (lost := len(index.gained_set(target, version))) else "",
         told=way.told,
         floors=way.floors,
         compare=addresses.from_page(page, f"{addresses.COMPARE}?from={version}&to={target}"),

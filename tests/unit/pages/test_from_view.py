@@ -180,7 +180,7 @@ def test_a_retired_channel_leads_to_the_most_settled_one_that_goes_on() -> None:
     )
     (path,) = seen(sample, "1.99.0").paths
     assert path.move is not None
-    assert (path.move.link.text, path.move.cves) == ("Stable 2.2.0", 1)
+    assert (path.move.link.text, path.move.cves) == ("Stable 2.2.0", "1 CVE")
     assert [(row.before, row.after, row.change) for row in path.move.software] == [("5.1", "5.2", "updated")]
     assert [mark.text for mark in path.marks] == ["Ended"]
     assert seen(sample, "1.99.0").summary == "Edge has ended with it. Move to Stable 2.2.0."
