@@ -168,6 +168,14 @@ def test_a_floor_that_nothing_else_opens_is_open_as_far_as_what_is_behind_it() -
     assert told(later) == told(four())
 
 
+def test_what_is_withdrawn_behind_a_floor_does_not_open_it() -> None:
+    alone = four(floors=("1.0.9",), withdrawn=("1.0.10",))
+    floor = published(release("1.0.9", board(AMD64, payload(5000)), created=day(2)), beta=day(4))
+    others = [floor, *(item for item in alone.releases if str(item.release.version) != "1.0.9")]
+    rolling = told(replace(alone, releases=tuple(others), rollouts={"alpha": LINE}))
+    assert rolling["1.0.9"]["rollout"] == rolling["1.0.11"]["rollout"]
+
+
 def test_a_floor_that_is_rolled_out_is_both() -> None:
     sample = replace(four(floors=("1.0.11",)), rollouts={"alpha": LINE})
     assert {*told(sample)["1.0.11"]} == {"barrier", "rollout"}
